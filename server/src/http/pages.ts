@@ -2,7 +2,7 @@
 // sites, has no inline scripts, and works without scripts.
 import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
+import { requestedLocales, usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { dayMs } from '../kit/clock.ts';
 import { Cookie, type CookieScope } from './cookie.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
@@ -84,10 +84,11 @@ export class Pages {
     return this.#frame.productName;
   }
 
-  /** Returns the language that the user selected, or that the browser prefers, if it is supported. */
-  languageOf({ headers }: FastifyRequest): string | undefined {
-    const chosen = this.#languageCookie.read(headers.cookie);
-    return chosen ?? this.#frame.languages.preferred(headers['accept-language']);
+  /** Returns the language that the user selected, the application asks for, or the browser prefers, if supported. */
+  languageOf(request: FastifyRequest): string | undefined {
+    const chosen = this.#languageCookie.read(request.headers.cookie);
+    const asked = chosen ?? this.languages.preferred(requestedLocales(request));
+    return asked ?? this.languages.preferred(request.headers['accept-language']);
   }
 
   /** Returns the messages in the language of a request. */
@@ -153,8 +154,7 @@ export class Pages {
     const links = Object.entries(this.#frame.links).map(
       ([name, url]) => html`<li><a href="${url.href}" rel="noopener">${t(`page.frame.${name}`)}</a></li>`,
     );
-    const { languages } = this.#frame;
-    const choices = languages.tags.map(
+    const choices = this.languages.tags.map(
       (language) =>
         html`<button
           name="language"
@@ -162,7 +162,7 @@ export class Pages {
           lang="${language}"
           !${language === t.language ? 'aria-current="true"' : ''}
         >
-          ${languages.nameOf(language)}
+          ${this.languages.nameOf(language)}
         </button>`,
     );
     return html`<footer>

@@ -186,3 +186,29 @@ function toRange(text: string): { tag: string; quality: number } {
   const isWeight = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight);
   return { tag: range, quality: isWeight ? Number(weight) : 0 };
 }
+
+/** Longest list that is read. */
+const maxLocalesCharacters = 200;
+
+/**
+ * Returns the languages that an application asks for with `ui_locales` (OpenID Connect Core 1.0 §3.1.2.1), in the form of
+ * the header Accept-Language. The page of its request has the parameter; pages on the way there have it in the address to
+ * return to.
+ */
+export function requestedLocales({
+  query,
+  body,
+}: {
+  readonly query?: unknown;
+  readonly body?: unknown;
+}): string | undefined {
+  const { ui_locales: own } = (query ?? {}) as { ui_locales?: unknown }; // any object may have one
+  const tags = typeof own === 'string' ? own : (localesIn(body) ?? localesIn(query));
+  return tags?.slice(0, maxLocalesCharacters).trim().replaceAll(/\s+/g, ',');
+}
+
+function localesIn(fields: unknown): string | undefined {
+  const { return_to: text } = (fields ?? {}) as { return_to?: unknown }; // as above
+  if (typeof text !== 'string' || !text.includes('ui_locales=')) return undefined;
+  return URL.parse(text, 'http://path.invalid')?.searchParams.get('ui_locales') ?? undefined;
+}

@@ -79,14 +79,12 @@ interface FormDefinition<Schema extends TObject> {
 
 /** Declares a form of a page. */
 export function form<Schema extends TObject>(definition: FormDefinition<Schema>): PageForm {
-  const { path, config = {}, keeps = [], back } = definition;
   return {
     ...definition,
-    path,
-    config,
-    keeps,
-    back: back as PageForm['back'], // both are called with the validated body
-    submit: definition.submit,
+    path: definition.path,
+    config: definition.config ?? {},
+    keeps: definition.keeps ?? [],
+    back: definition.back as PageForm['back'], // called with the validated body, as submit()
   };
 }
 
@@ -100,10 +98,7 @@ export interface PageDefinition<View> {
   readonly title: string | ((visit: Visit, view: View) => string);
   /** `account`: a page of the account, with its navigation. */
   readonly layout?: 'account';
-  /**
-   * Returns the id of the session or pending authentication to which its forms are bound (CSRF token); `undefined` if
-   * there is none.
-   */
+  /** Returns the id of the session or pending authentication to which its forms are bound (CSRF token), if any. */
   readonly subject?: (request: FastifyRequest) => string | undefined;
   /** Query members beside those of every page. */
   readonly query?: TObject;
@@ -118,6 +113,8 @@ export interface PageDefinition<View> {
   /** Its address contains a secret: browsers send no Referer at all. */
   readonly hasSecretAddress?: boolean;
   readonly isWide?: boolean;
+  /** Where the choice of a language returns to, if the path has a parameter. */
+  readonly address?: (visit: Visit) => string;
   /** Reads what the page shows; throws a Problem that another page solves, or returns that page. */
   readonly load: (visit: Visit) => Promise<View | Elsewhere> | View | Elsewhere;
   readonly body: (visit: Visit, view: View) => Promise<string> | string;
@@ -225,8 +222,8 @@ async function sendPage<View>(
 ): Promise<FastifyReply> {
   const { request, reply, t, refusal, query } = visit;
   const { done = {}, shows = [], showsRefusal = false, title, layout, isWide, hasSecretAddress } = page;
-  const doneKey = query.done === undefined ? undefined : done[query.done];
-  const body = html`!${refusal === undefined ? notice('done', doneKey === undefined ? undefined : t(doneKey)) : ''}
+  const doneKey = refusal !== undefined || query.done === undefined ? undefined : done[query.done];
+  const body = html`!${notice('done', doneKey === undefined ? undefined : t(doneKey))}
   !${showsRefusal ? '' : refusalOf(t, refusal?.problem, shows)} !${await page.body(visit, view)}`;
   if (refusal !== undefined) {
     const { code, retryAfterSeconds } = refusal.problem;
@@ -239,6 +236,7 @@ async function sendPage<View>(
     isRefused: refusal !== undefined,
     ...(isWide !== undefined && { isWide }),
     ...(hasSecretAddress !== undefined && { hasSecretAddress }),
+    ...(page.address !== undefined && { address: page.address(visit) }),
   };
   return layout === 'account' ? pages.sendAccount(request, reply, sent) : pages.send(request, reply, sent);
 }

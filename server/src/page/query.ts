@@ -23,6 +23,8 @@ export interface PageQueryValues {
   readonly since?: string;
   /** Position in a list: the page shows what is older. Unix milliseconds and the id of a row. */
   readonly before?: string;
+  /** The languages that an application asks for, the preferred one first (OpenID Connect Core 1.0 §3.1.2.1). */
+  readonly ui_locales?: string;
   /** The sealed target of the page that leads to an application (exit.ts). */
   readonly to?: string;
 }
@@ -38,6 +40,8 @@ const instantForm = /^\d{1,15}$/;
 const handleForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 /** An instant and the id of a row. */
 const cursorForm = /^\d{1,15}\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+/** Tags of languages (RFC 5646 §2.1) with a space between them. */
+const localesForm = /^[A-Za-z]{1,8}(?:-[A-Za-z\d]{1,8})*(?: [A-Za-z]{1,8}(?:-[A-Za-z\d]{1,8})*){0,9}$/;
 /** An encrypted text (keyring.ts). */
 const sealedForm = /^v1\.[\w-]{1,32}\.[\w-]{1,8000}$/;
 
@@ -58,6 +62,7 @@ export class PageQueries {
       max_age: (text) => (secondsForm.test(text) ? text : undefined),
       since: (text) => (instantForm.test(text) ? text : undefined),
       before: (text) => (cursorForm.test(text) ? text : undefined),
+      ui_locales: (text) => (localesForm.test(text) ? text : undefined),
       to: (text) => (sealedForm.test(text) ? text : undefined),
     };
   }

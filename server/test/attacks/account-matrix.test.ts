@@ -207,6 +207,7 @@ const withoutAddress: ReadonlyMap<Route, number> = new Map<Route, number>([
   ['POST /account/address/code', 303],
   ['POST /sign-out', 303],
   ['POST /oauth/interaction/:uid', 400],
+  ['POST /oauth/end-session/confirm', 303],
   ['POST /account/delete/undo', 403],
   ['POST /account/email/undo', 403],
   ['POST /account/factors/undo', 403],

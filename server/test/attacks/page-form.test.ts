@@ -66,6 +66,9 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
     '/sign-in/code/again': {},
     '/sign-in/email': { email: 'x@example.org' },
   }),
+  ...entriesOf<Fields>('oidc', {
+    '/oauth/end-session/confirm': {},
+  }),
   ...entriesOf<Fields>('passkey', {
     '/sign-in/passkey': { credential: '{}' },
     '/sign-up/passkey': { email: 'x@example.org', credential: '{}' },
@@ -241,7 +244,9 @@ describe('the forms of pages', { skip }, () => {
     await pendingAt.post('/sessions', { email, password });
     return ({ access, url }) => {
       if (access === 'pending') return pendingAt;
-      return isPublic(access) && !/^\/(?:account\/address|sign-out)/.test(url) ? stranger : inside;
+      return isPublic(access) && !/^\/(?:account\/address|sign-out|oauth\/end-session)/.test(url)
+        ? stranger
+        : inside;
     };
   }
   /** The forms of pages: without the check of a password, which only the script calls. The step-up is the last. */
@@ -380,6 +385,7 @@ describe('the forms of pages', { skip }, () => {
       'since',
       'to',
       'token',
+      ...(hasFeature('oidc') ? ['ui_locales'] : []),
     ]);
     const queries = [
       ...[...names].flatMap((name) => [{ [name]: hostile }, { [`amp;${name}`]: hostile }]),

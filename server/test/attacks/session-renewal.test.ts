@@ -95,7 +95,13 @@ const others: Readonly<Record<string, readonly string[]>> = {
     'POST /reset/code/again',
     'POST /account/factors/undo',
   ],
-  ...entriesOf('oidc', { application: ['POST /oauth/interaction/:uid'] }),
+  ...entriesOf('oidc', {
+    application: [
+      'POST /oauth/interaction/:uid',
+      'POST /oauth/end-session',
+      'POST /oauth/end-session/confirm',
+    ],
+  }),
   ...entriesOf('passkey', {
     passkey: [
       'POST /profile/passkeys',

@@ -4,6 +4,9 @@ import { module } from '../../module.ts';
 import { declaration } from './declaration.ts';
 import { buildEngine } from './engine/build.ts';
 import { browserRoutes, programRoutes } from './engine/routes.ts';
+import { SealedState } from './session/sealed-state.ts';
+import { endSessionPages } from './end-session/pages.ts';
+import { endSessionRoutes, type LogoutQuestion } from './end-session/routes.ts';
 import { expiringRows, grantRevocable } from './grant/grants.ts';
 import { interactionPages } from './interaction/pages.ts';
 import { refusalPages } from './interaction/refusal-pages.ts';
@@ -32,6 +35,15 @@ export const oidc = module({
       keys: signingKeys,
       fetch: outgoing.fetch,
     });
+    const ending = {
+      pages,
+      cookies,
+      sessions,
+      view,
+      refusals,
+      provider: () => engine.provider(),
+      questions: new SealedState<LogoutQuestion>(keyring.textCipher('oidc-logout'), clock),
+    };
     const asking = { pages, cookies, events, requests, secondFactors, sessions, view };
     return {
       starts: registryStarts(context, options.clientsFile),
@@ -39,6 +51,8 @@ export const oidc = module({
         { access: 'open', json: programRoutes({ engine, limit, sessionCookie }) },
         { access: 'open', json: browserRoutes({ engine, limit, sessionCookie }) },
         { access: 'optional', pages: interactionPages(asking) },
+        { access: 'optional', json: endSessionRoutes(ending) },
+        { access: 'optional', pages: endSessionPages(ending) },
         { access: 'open', pages: refusalPages({ pages, refusals }) },
       ],
       revokes: [grantRevocable],

@@ -25,7 +25,7 @@ import type { ClientLimit } from '../token/client-limit.ts';
 import { loadGrant } from '../session/consent.ts';
 import type { DevicePolls } from '../token/device-polls.ts';
 import { patchProvider } from './patches.ts';
-import { oidcPaths } from './paths.ts';
+import { interactionAddress, oidcPaths } from './paths.ts';
 import { createPolicy } from './policy.ts';
 import { surround, type SurroundParts } from './surround.ts';
 import { currentUnit } from '../token/unit.ts';
@@ -67,7 +67,7 @@ export function createProvider(
     rotateRefreshToken: () => currentUnit()?.replay === undefined,
     extraTokenClaims: async (ctx, token) => authenticationClaims(ctx, token),
     interactions: {
-      url: (_ctx, { uid }) => `${oidcPaths.interaction}/${uid}`,
+      url: (_ctx, { uid, params }) => interactionAddress(uid, params['ui_locales']),
       policy: createPolicy({
         library: interactionPolicy,
         canProve: parts.canProve,

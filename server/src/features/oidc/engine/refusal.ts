@@ -1,14 +1,13 @@
 // Answers a browser whose request the provider refused, on a page of ours. Its address carries the reason encrypted, so
 // that a link cannot show another text. Programs get JSON (RFC 6749 §5.2).
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { hourMs, type Clock } from '../../../kit/clock.ts';
+import type { Clock } from '../../../kit/clock.ts';
 import type { TextCipher } from '../../../kit/keyring.ts';
 import { addressOf } from '../../../http/markup.ts';
+import { SealedState } from '../session/sealed-state.ts';
 
 /** Path of the page. */
 export const refusalPath = '/oauth/error';
-/** How long the page can be reloaded. */
-const lifeMs = hourMs;
 
 /** Why a request was refused. */
 export interface Refusal {
@@ -20,15 +19,15 @@ export interface Refusal {
   readonly clientName?: string | undefined;
   /** Where a sign-in at the application begins. */
   readonly again?: string | undefined;
+  /** The application asked for a sign-out. */
+  readonly isLogout?: boolean;
 }
 
 export class Refusals {
-  readonly #cipher: TextCipher;
-  readonly #clock: Clock;
+  readonly #states: SealedState<Refusal>;
 
   constructor(cipher: TextCipher, clock: Clock) {
-    this.#cipher = cipher;
-    this.#clock = clock;
+    this.#states = new SealedState(cipher, clock);
   }
 
   /** Answers a request of the engine. */
@@ -48,17 +47,11 @@ export class Refusals {
 
   /** Returns the address of the page. */
   addressOf(refusal: Refusal): string {
-    const text = JSON.stringify({ ...refusal, at: this.#clock() });
-    return addressOf(refusalPath, { to: this.#cipher.encrypt(text) });
+    return addressOf(refusalPath, { to: this.#states.seal(refusal) });
   }
 
   /** Returns the reason in an address; `undefined` if it was not made here, or has expired. */
   open(text: string): Refusal | undefined {
-    try {
-      const { at, ...refusal } = JSON.parse(this.#cipher.decrypt(text)) as Refusal & { at: number }; // from addressOf()
-      return at + lifeMs > this.#clock() ? refusal : undefined;
-    } catch {
-      return undefined;
-    }
+    return this.#states.open(text);
   }
 }

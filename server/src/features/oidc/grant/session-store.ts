@@ -26,6 +26,11 @@ export async function uidOfSession(
   return (await db.first(selectUid, session))?.uid;
 }
 
+/** Returns the uid of a session; `undefined` if no request of a client has reached it. */
+export async function findUid(db: Database, sessionId: string): Promise<string | undefined> {
+  return (await db.first(selectUid, { sessionId }))?.uid;
+}
+
 /** A client that a session uses. */
 export interface SessionClient {
   readonly clientId: string;
@@ -86,7 +91,6 @@ export interface SignedInClient {
   readonly sessionId: string;
   readonly clientId: string;
   readonly sid: string;
-  readonly grantId: string | null;
 }
 
 /**
@@ -110,7 +114,6 @@ export async function clientsOfSessions(
         'oidc_sessions.session_id as sessionId',
         'oidc_session_clients.client_id as clientId',
         'oidc_session_clients.sid as sid',
-        'oidc_session_clients.grant_id as grantId',
       ])
       .where('oidc_sessions.session_id', 'in', sessionIds),
   );

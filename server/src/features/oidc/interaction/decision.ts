@@ -5,7 +5,7 @@ import { Elsewhere } from '../../../page/form-page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SecondFactors } from '../../../identity/factor/second-factor.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
-import { oidcPaths } from '../engine/paths.ts';
+import { interactionAddress, oidcPaths } from '../engine/paths.ts';
 import type { Browser, PendingRequest, PendingRequests } from '../engine/pending-request.ts';
 import { missingProof, requestedAcrs, resistantMethods } from '../session/acr.ts';
 import type { Authentication, SessionView } from '../session/session-view.ts';
@@ -38,7 +38,7 @@ export async function decide(
   pending: PendingRequest,
 ): Promise<Question | Elsewhere> {
   const { view, requests } = parts;
-  const here = `${oidcPaths.interaction}/${pending.uid}`;
+  const here = interactionAddress(pending.uid, pending.parameters['ui_locales']);
   if (session === null) {
     const path = pending.prompt === 'create' && parts.isSignUpOpen ? paths.signUp : paths.signIn;
     return new Elsewhere(addressOf(path, { return_to: here, email: hintOf(pending) }));

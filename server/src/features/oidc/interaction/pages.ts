@@ -10,7 +10,7 @@ import { formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
-import { oidcPaths } from '../engine/paths.ts';
+import { interactionAddress, oidcPaths } from '../engine/paths.ts';
 import type { Browser, PendingRequest } from '../engine/pending-request.ts';
 import type { Authentication } from '../session/session-view.ts';
 import { decide, hintOf, restartOf, type DecisionParts, type Question } from './decision.ts';
@@ -34,6 +34,8 @@ export function interactionPages(parts: InteractionPageParts): PageRoutes['route
     summary: 'Page: continues a sign-in at an application',
     title: ({ t }, { kind, request: { client } }) => t(`page.oidc.${kind}_title`, { name: client.name }),
     subject: ({ session }) => session?.id,
+    query: Type.Object({ ui_locales: Type.Optional(formField) }),
+    address: ({ request, query }) => interactionAddress(uidOf(request), query['ui_locales']),
     load: async (visit) => {
       const uid = uidOf(visit.request);
       const browser = browserOf(visit);
@@ -50,7 +52,7 @@ export function interactionPages(parts: InteractionPageParts): PageRoutes['route
       form({
         summary: 'Page: answers the question of a sign-in at an application',
         fields: Type.Object({ answer: formField }),
-        back: (_fields, { request }) => `${oidcPaths.interaction}/${uidOf(request)}`,
+        back: (_fields, { request, query }) => interactionAddress(uidOf(request), query['ui_locales']),
         submit: ({ answer }, visit) => submit(parts, visit, answer),
       }),
     ],

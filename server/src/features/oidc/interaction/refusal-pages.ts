@@ -5,6 +5,7 @@ import Type from 'typebox';
 import { Problem } from '../../../kit/problem.ts';
 import { notice } from '../../../http/markup.ts';
 import type { PageKit } from '../../../page/page.ts';
+import { paths } from '../../../page/paths.ts';
 import { refusalPath, type Refusals } from '../engine/refusal.ts';
 
 export interface RefusalPageParts {
@@ -19,18 +20,19 @@ export function refusalPages({ pages, refusals }: RefusalPageParts): FastifyPlug
       refusalPath,
       {
         schema: {
-          summary: 'Page: why an application could not sign the user in',
+          summary: 'Page: why a request of an application was refused',
           querystring: Type.Object({ to: Type.Optional(Type.String({ maxLength: 8000 })) }),
         },
       },
       async (request, reply) => {
         const refusal = refusals.open(request.query.to ?? '');
         if (refusal === undefined) throw new Problem('not_found');
-        const { error, description, clientName, again } = refusal;
+        const { error, description, clientName, again, isLogout = false } = refusal;
         const t = pages.translate(request);
         const name = clientName ?? t('page.oidc.an_application');
-        const body = html`!${notice('fault', t('page.oidc.refused', { name }))}
+        const body = html`!${notice('fault', t(isLogout ? 'page.oidc.sign_out_refused' : 'page.oidc.refused', { name }))}
           <p>${t('page.oidc.refused_next')}</p>
+          !${isLogout ? html`<p><a class="button" href="${paths.signOut}">${t('page.sign_out.act')}</a></p>` : ''}
           !${again === undefined ? '' : html`<p><a class="button" href="${again}">${t('page.oidc.back', { name })}</a></p>`}
           <p>
             <small
@@ -40,7 +42,10 @@ export function refusalPages({ pages, refusals }: RefusalPageParts): FastifyPlug
             >
           </p>
           <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
-        return pages.send(request, reply.status(400), { title: t('page.oidc.refused_title'), body });
+        return pages.send(request, reply.status(400), {
+          title: t(isLogout ? 'page.oidc.sign_out_refused_title' : 'page.oidc.refused_title'),
+          body,
+        });
       },
     );
   };

@@ -9,11 +9,13 @@ import type { FactorUse } from '../../../identity/factor/factor-use.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
 import {
   findSessionByUid,
+  findUid,
   saveSessionClient,
   uidOfSession,
   type SessionClient,
 } from '../grant/session-store.ts';
 import { reachedAcrs } from './acr.ts';
+import { sidOf } from './sid.ts';
 
 /** Finds sessions. The class Sessions does it. */
 interface SessionFinder {
@@ -58,6 +60,22 @@ export class SessionView {
     const amr = secondFactors.methodsOf(uses);
     const at = uses.length === 0 ? undefined : Math.max(...uses.map((use) => use.at));
     return { subject, amr, acr: reachedAcrs(amr)[0], at };
+  }
+
+  /** Returns whether an ID token for a client was issued in a session. Without a `sid` the user is compared. */
+  async hasIssued(
+    session: Session,
+    {
+      clientId,
+      subject,
+      sid,
+    }: { readonly clientId: string; readonly subject: string; readonly sid?: string },
+  ): Promise<boolean> {
+    const { db, details } = this.#parts;
+    if ((await details.subjectOf(session)) !== subject) return false;
+    if (sid === undefined) return true;
+    const uid = await findUid(db, session.id);
+    return uid !== undefined && sidOf(uid, clientId) === sid;
   }
 
   /** Returns the session of a session token, as the engine stores it. */

@@ -4,6 +4,7 @@ import * as openid from 'openid-client';
 import type { Environment } from '../../../config/read-options.ts';
 import type { Clock } from '../../../kit/clock.ts';
 import { freshDatabase, type EngineName } from '../../../../test/support/engines.ts';
+import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import { freePort } from '../../../../test/support/free-port.ts';
 import { serviceOn, type TestService } from '../../../../test/support/service.ts';
 import {
@@ -288,7 +289,7 @@ export class Person {
       const { status, location, text } = await this.send(next, url, body);
       if (location === undefined) {
         const exit = /http-equiv="refresh" content="0; url=(?<to>[^"]+)"/.exec(text)?.groups?.['to'];
-        if (exit !== undefined) return { url: unescape(exit), status, text };
+        if (exit !== undefined) return { url: unescapeMarkup(exit), status, text };
         return { url, status, text };
       }
       if (!location.startsWith(`${this.origin}/`)) return { url: location, status, text };
@@ -307,6 +308,21 @@ export class Person {
     return arrival.url;
   }
 
+  /** Sends the first form in the page's main part as it is, with some fields filled in. */
+  submit({ url, text }: Arrival, fields: Readonly<Record<string, string>> = {}): Promise<Arrival> {
+    const [, attributes = '', form = ''] =
+      /<form method="post"([^>]*)>([^]*?)<\/form>/.exec(text.slice(text.indexOf('<main'))) ??
+      assert.fail(textOf(text));
+    const action = /action="(?<to>[^"]+)"/.exec(attributes)?.groups?.['to'];
+    const inputs = [...form.matchAll(/<input\s[^>]*>/g)].flatMap(([input]) => {
+      const value = (name: string): string =>
+        unescapeMarkup(new RegExp(`\\b${name}="([^"]*)"`).exec(input)?.[1] ?? '');
+      return value('name') === '' ? [] : [[value('name'), value('value')] as const];
+    });
+    const target = action === undefined ? url : new URL(unescapeMarkup(action), url).href;
+    return this.visit(target, 'POST', { ...Object.fromEntries(inputs), ...fields });
+  }
+
   /** Sends the form of a page with the button that has this value. */
   answer({ url, text }: Arrival, answer: string): Promise<Arrival> {
     const token = /name="form_token" value="(?<token>[^"]+)"/.exec(text)?.groups?.['token'] ?? '';
@@ -317,12 +333,8 @@ export class Person {
   async signInAt({ url, text }: Arrival): Promise<Arrival> {
     const back = /name="return_to" value="(?<to>[^"]+)"/.exec(text)?.groups?.['to'] ?? '';
     const { pathname } = new URL(url);
-    return this.visit(pathname, 'POST', { email: this.email, password, return_to: unescape(back) });
+    return this.visit(pathname, 'POST', { email: this.email, password, return_to: unescapeMarkup(back) });
   }
-}
-
-function unescape(text: string): string {
-  return text.replaceAll('&amp;', '&').replaceAll('&#38;', '&').replaceAll('&#x26;', '&');
 }
 
 /** Words of a page. */

@@ -1,0 +1,104 @@
+// Reads a logout request of an application (OpenID Connect RP-Initiated Logout 1.0 §2).
+import type Provider from 'oidc-provider';
+
+/** Parameters of the request that are used. */
+export interface LogoutParameters {
+  readonly id_token_hint?: string | undefined;
+  readonly client_id?: string | undefined;
+  readonly post_logout_redirect_uri?: string | undefined;
+  readonly state?: string | undefined;
+}
+
+/** The ID token that an application presents: an expired one too, but signed by a key of the service. */
+export interface PresentedIdToken {
+  readonly clientId: string;
+  readonly subject: string;
+  readonly sid?: string;
+}
+
+export interface LogoutRequest {
+  /** `undefined` without a valid ID token: the person is asked. */
+  readonly idToken: PresentedIdToken | undefined;
+  /** Name of the application, if it is known. */
+  readonly clientName: string | undefined;
+  /** Where the browser continues: a URI that the application registered, with the `state`. */
+  readonly target: string | undefined;
+}
+
+/** Why a logout request is refused. */
+export interface LogoutFault {
+  readonly error: string;
+  readonly description: string;
+  readonly clientName?: string | undefined;
+}
+
+type Client = NonNullable<Awaited<ReturnType<Provider['Client']['find']>>>;
+
+/** Reads a logout request. Returns a fault for one that no page can mend. */
+export async function readLogoutRequest(
+  provider: Provider,
+  parameters: LogoutParameters,
+): Promise<LogoutRequest | LogoutFault> {
+  const { id_token_hint: hint, client_id: givenId, post_logout_redirect_uri: uri, state } = parameters;
+  const audience = hint === undefined ? undefined : audienceOf(hint);
+  if (givenId !== undefined && audience !== undefined && givenId !== audience)
+    return { error: 'invalid_request', description: 'client_id does not match the id_token_hint' };
+  const clientId = givenId ?? audience;
+  const client = clientId === undefined ? undefined : await provider.Client.find(clientId);
+  if (givenId !== undefined && client === undefined)
+    return { error: 'invalid_client', description: 'client_id is not registered' };
+  const clientName = client?.clientName;
+  if (client !== undefined && uri !== undefined && !client.postLogoutRedirectUriAllowed(uri)) {
+    const description = 'post_logout_redirect_uri is not registered';
+    return { error: 'invalid_request', description, clientName };
+  }
+  return {
+    idToken:
+      hint === undefined || client === undefined ? undefined : await validIdToken(provider, hint, client),
+    clientName,
+    // Without a client the URI is not registered.
+    target: client === undefined || uri === undefined ? undefined : withState(uri, state),
+  };
+}
+
+/** Returns the client for which an ID token says that it was issued. Its signature is checked later. */
+function audienceOf(jwt: string): string | undefined {
+  try {
+    const [, payload = ''] = jwt.split('.');
+    const { aud } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { aud?: unknown };
+    const [first] = [aud].flat();
+    return typeof first === 'string' ? first : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `IdToken.validate` of the engine, which its types do not declare. It ignores `exp`. */
+interface IdTokenModel {
+  validate(
+    jwt: string,
+    client: Client,
+  ): Promise<{ readonly payload: { readonly sub: string; readonly sid?: string } }>;
+}
+
+async function validIdToken(
+  provider: Provider,
+  hint: string,
+  client: Client,
+): Promise<PresentedIdToken | undefined> {
+  const { IdToken } = provider as unknown as { readonly IdToken: IdTokenModel };
+  try {
+    const { payload } = await IdToken.validate(hint, client);
+    const { sub: subject, sid } = payload;
+    return { clientId: client.clientId, subject, ...(sid !== undefined && { sid }) };
+  } catch {
+    return undefined; // not signed by a key of the service, or by one that was removed
+  }
+}
+
+function withState(uri: string, state: string | undefined): string {
+  if (state === undefined) return uri;
+  const url = new URL(uri);
+  url.searchParams.set('state', state);
+  return url.href;
+}

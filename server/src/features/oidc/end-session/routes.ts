@@ -1,0 +1,86 @@
+// The endpoint at which applications sign a user out (OpenID Connect RP-Initiated Logout 1.0). It ends a session without
+// a question only if the application presents an ID token of this session: a link on any page must not sign users out.
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type Static } from 'typebox';
+import type Provider from 'oidc-provider';
+import { forAnySite, otherProtocol } from '../../../http/cross-site.ts';
+import { addressOf } from '../../../http/markup.ts';
+import type { PageKit } from '../../../page/page.ts';
+import { paths } from '../../../page/paths.ts';
+import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { Sessions } from '../../../identity/session/session.ts';
+import { oidcPaths } from '../engine/paths.ts';
+import type { Refusals } from '../engine/refusal.ts';
+import { asQuery } from '../engine/routes.ts';
+import type { SealedState } from '../session/sealed-state.ts';
+import type { SessionView } from '../session/session-view.ts';
+import { readLogoutRequest } from './logout-request.ts';
+
+/** What the page asks about. */
+export interface LogoutQuestion {
+  readonly clientName?: string | undefined;
+  readonly target?: string | undefined;
+}
+
+export interface EndSessionParts {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly sessions: Pick<Sessions, 'end'>;
+  readonly view: Pick<SessionView, 'hasIssued'>;
+  readonly provider: () => Promise<Provider>;
+  readonly refusals: Pick<Refusals, 'addressOf'>;
+  readonly questions: SealedState<LogoutQuestion>;
+}
+
+const parameter = Type.Optional(Type.String({ maxLength: 2000 }));
+const EndSessionQuery = Type.Object({
+  id_token_hint: Type.Optional(Type.String({ maxLength: 8000 })),
+  client_id: parameter,
+  post_logout_redirect_uri: parameter,
+  state: parameter,
+  ui_locales: parameter,
+});
+
+/** The endpoint, at the access level `optional`. */
+export function endSessionRoutes(parts: EndSessionParts): FastifyPluginAsync {
+  return async (scope) => {
+    scope.get(
+      oidcPaths.endSession,
+      { config: otherProtocol, schema: { hide: true, querystring: EndSessionQuery } },
+      async (request, reply) => endSession(parts, request, reply),
+    );
+    // As a GET it brings the session cookie along, which is SameSite=Lax.
+    scope.post(
+      oidcPaths.endSession,
+      { config: { ...forAnySite, ...otherProtocol }, schema: { hide: true } },
+      async (request, reply) => asQuery(request, reply, oidcPaths.endSession),
+    );
+  };
+}
+
+async function endSession(
+  { pages, cookies, sessions, view, provider, refusals, questions }: EndSessionParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const query = request.query as Static<typeof EndSessionQuery>;
+  const wanted = await readLogoutRequest(await provider(), query);
+  if ('error' in wanted) return reply.redirect(refusals.addressOf({ ...wanted, isLogout: true }), 303);
+  const { idToken, clientName, target } = wanted;
+  const { session, source } = request;
+  if (session !== null) {
+    if (idToken === undefined || !(await view.hasIssued(session, idToken))) {
+      const to = questions.seal({ clientName, target });
+      const { ui_locales } = pages.queries.parse(query);
+      return reply.redirect(addressOf(oidcPaths.endSessionQuestion, { to, ui_locales }), 303);
+    }
+    await sessions.end(session.id, source);
+    cookies.clearSession(reply);
+  }
+  return pages.exits.go(request, reply, afterLogout(target));
+}
+
+/** Returns where a browser continues after the end of its session. */
+export function afterLogout(target: string | undefined): string {
+  return target ?? addressOf(paths.signIn, { done: 'signed_out' });
+}
