@@ -5,7 +5,7 @@
 export const guards = [
   'identity/sign-in/guard',
   'identity/sign-in/sign-in',
-  'identity/sign-in/step-up',
+  'identity/step-up/step-up',
   'identity/enrollment/enrollment',
   'page/page',
 ].map((name) => `server/src/${name}.ts`);
@@ -50,7 +50,7 @@ export const areas = {
     code: [
       'identity/sign-in/guard',
       'identity/sign-in/sign-in',
-      'identity/sign-in/step-up',
+      'identity/step-up/step-up',
       'identity/sign-in/pending-store',
       'identity/enrollment',
       'identity/factor',
@@ -83,6 +83,7 @@ export const areas = {
     code: [
       'identity/session',
       'identity/sign-in/routes',
+      'identity/step-up/routes',
       'identity/sign-in/device-store',
       'identity/context',
       'features/forward-auth',

@@ -9,6 +9,7 @@ import { password } from '../identity/password/module.ts';
 import { registration } from '../identity/registration/module.ts';
 import { session } from '../identity/session/module.ts';
 import { signIn } from '../identity/sign-in/module.ts';
+import { stepUp } from '../identity/step-up/module.ts';
 import { token } from '../identity/token/module.ts';
 import { accountDeletion } from '../features/account-deletion/module.ts';
 import { activity } from '../features/activity/module.ts';
@@ -33,6 +34,7 @@ export const modules: readonly Module[] = [
   account,
   emailChange,
   password,
+  stepUp,
   signIn,
   enrollment,
   passkey,

@@ -32,7 +32,7 @@ import { personalDataOf } from './personal-data.ts';
 import { Sessions } from './session/session.ts';
 import { Devices } from './sign-in/devices.ts';
 import { SignIn } from './sign-in/sign-in.ts';
-import { StepUp } from './sign-in/step-up.ts';
+import { StepUp } from './step-up/step-up.ts';
 import { OneTimeTokens } from './token/one-time-token.ts';
 import type { TokenKind } from './token/kinds.ts';
 

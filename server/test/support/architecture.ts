@@ -36,6 +36,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['factor'],
     ['registration', 'session', 'token'],
     ['account', 'details', 'sign-in'],
+    ['step-up'],
     ['password'],
     ['enrollment'],
     ['operations.ts', 'personal-data.ts', 'sign-in-facts.ts', 'options.ts'],

@@ -11,7 +11,7 @@ import { removeAccount, type RemovalNeeds } from '../../identity/removal.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { Session } from '../../identity/session/session-entry.ts';
-import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/step-up/step-up.ts';
 import { deletionDays, deletionEvents } from './event.ts';
 import '../../identity/session/problem.ts';
 import '../../identity/token/problem.ts';

@@ -12,7 +12,7 @@ import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import type { PersonalData } from '../../identity/contribution.ts';
 import type { Session } from '../../identity/session/session-entry.ts';
-import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/step-up/step-up.ts';
 import { dataExportEvents } from './event.ts';
 import '../../identity/session/problem.ts';
 

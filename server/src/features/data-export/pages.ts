@@ -5,7 +5,7 @@ import { formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/step-up/step-up.ts';
 
 export const dataSection = {
   path: paths.data,

@@ -14,7 +14,7 @@ import { tokenKind } from '../../identity/token/kinds.ts';
 import type { LiveToken, OneTimeTokens } from '../../identity/token/one-time-token.ts';
 import type { PasswordReset } from '../../identity/password/reset.ts';
 import type { RenewedSession, Session } from '../../identity/session/session-entry.ts';
-import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/step-up/step-up.ts';
 import { changeMinutes, emailChangeEvents, emailChangeMail, undoHours } from './event.ts';
 import '../../identity/account/problem.ts';
 import '../../identity/session/problem.ts';

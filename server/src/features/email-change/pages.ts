@@ -13,7 +13,7 @@ import { paths } from '../../page/paths.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Sessions } from '../../identity/session/session.ts';
-import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/step-up/step-up.ts';
 import type { TokenPage } from '../../identity/token/page-parts.ts';
 import { emailChangeKind, emailUndoKind, type EmailChange } from './email-change.ts';
 

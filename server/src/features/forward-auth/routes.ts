@@ -14,7 +14,7 @@ import { errorHandler } from '../../http/problem-handler.ts';
 import type { Details } from '../../identity/details/details.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import type { Sessions } from '../../identity/session/session.ts';
-import type { AuthenticationDemand, StepUp } from '../../identity/sign-in/step-up.ts';
+import type { AuthenticationDemand, StepUp } from '../../identity/step-up/step-up.ts';
 import { ForwardedRequest } from './forwarded-request.ts';
 import './problem.ts';
 

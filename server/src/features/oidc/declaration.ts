@@ -2,7 +2,7 @@
 import { clientMigrations } from './client/migrations.ts';
 import { engineEvents } from './engine/event.ts';
 import { engineOptions } from './engine/options.ts';
-import { logoutTargets } from './grant/logout-targets.ts';
+import { endAtClients } from './grant/session-end.ts';
 import { grantMigrations } from './grant/migrations.ts';
 import { sealedInteraction, sealedToken } from './grant/schema.ts';
 import { applicationAllowedMail, interactionEvents } from './interaction/event.ts';
@@ -21,5 +21,5 @@ export const declaration = {
   check: checkClientsFile,
   events: { ...registryEvents, ...engineEvents, ...interactionEvents },
   mails: [applicationAllowedMail],
-  sessionEndings: [logoutsOnEnd(logoutTargets)],
+  sessionEndings: [logoutsOnEnd(endAtClients)],
 };

@@ -11,7 +11,7 @@ import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import type { StepUp } from '../../identity/sign-in/step-up.ts';
+import type { StepUp } from '../../identity/step-up/step-up.ts';
 import { recoveryCodeSection } from './prompt.ts';
 import type { RecoveryCodes } from './recovery-code.ts';
 

@@ -17,7 +17,7 @@ import type { SecondFactors } from '../factor/second-factor.ts';
 import { subjectUserIdOf, type EnrollmentSubject } from '../sign-in/subject.ts';
 import type { Sessions } from '../session/session.ts';
 import type { RenewedSession } from '../session/session-entry.ts';
-import type { StepUp } from '../sign-in/step-up.ts';
+import type { StepUp } from '../step-up/step-up.ts';
 import { enrollmentEvents, undoHours } from './event.ts';
 import './problem.ts';
 import '../session/problem.ts';

@@ -7,7 +7,7 @@ import type { AuthContext, ClientSource } from '../context.ts';
 import { passwordEvents } from './event.ts';
 import type { Sessions } from '../session/session.ts';
 import type { RenewedSession, Session } from '../session/session-entry.ts';
-import type { StepUp } from '../sign-in/step-up.ts';
+import type { StepUp } from '../step-up/step-up.ts';
 import '../account/problem.ts';
 import '../session/problem.ts';
 

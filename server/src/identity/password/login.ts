@@ -6,7 +6,7 @@ import { findUserByEmail, lockUser, upgradeHash } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { Devices } from '../sign-in/devices.ts';
 import type { SignIn, Login } from '../sign-in/sign-in.ts';
-import type { PasswordVerifier } from '../sign-in/step-up.ts';
+import type { PasswordVerifier } from '../step-up/step-up.ts';
 import { freeAttempts, maxAttempts } from '../attempt/store.ts';
 import type { Attempt, Attempts } from '../attempt/attempts.ts';
 import type { AuthContext, ClientSource } from '../context.ts';

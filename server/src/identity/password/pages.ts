@@ -12,7 +12,7 @@ import { formField, seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { Sessions } from '../session/session.ts';
-import type { StepUp } from '../sign-in/step-up.ts';
+import type { StepUp } from '../step-up/step-up.ts';
 import { addressOfAccount, type TokenPage, type TokenPageParts } from '../token/page-parts.ts';
 import { requestPage } from '../token/request-page.ts';
 import type { PasswordChange } from './change.ts';

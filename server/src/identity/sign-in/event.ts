@@ -1,7 +1,7 @@
 import { defineNotice } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../event.ts';
 
-/** Events of sign-in, step-up and remembered devices. */
+/** Events of sign-in and remembered devices. */
 export const signInEvents = defineEvents('sign-in', {
   signed_in: {
     vocabulary: 'authn_login_success',
@@ -16,13 +16,6 @@ export const signInEvents = defineEvents('sign-in', {
     shownAs: 'refusal',
     says: 'A first factor other than a password was refused, or opens no session.',
     remedy: 'An authenticator that was removed from the account is also removed from the browser or phone.',
-    facts: { factor: 'text' },
-  },
-  stepped_up: {
-    vocabulary: 'authn_login_success',
-    outcome: 'success',
-    shownAs: 'sign_in',
-    says: 'A signed-in user confirmed with this factor that it is them.',
     facts: { factor: 'text' },
   },
   device_forgotten: {

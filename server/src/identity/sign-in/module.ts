@@ -1,8 +1,8 @@
-// Registers the second factor of a login, and step-up.
-import { identityModule, type RouteSet } from '../../module.ts';
+// Registers the second factor of a login.
+import { identityModule } from '../../module.ts';
 import { signInEvents, newDeviceMail } from './event.ts';
-import { factorPages, stepUpPages } from './pages.ts';
-import { secondFactorRoutes, stepUpRoutes } from './routes.ts';
+import { factorPages } from './pages.ts';
+import { secondFactorRoutes } from './routes.ts';
 import { signInMigrations } from './migrations.ts';
 import { signInOptions } from './options.ts';
 
@@ -12,24 +12,13 @@ export const signIn = identityModule({
   options: signInOptions,
   events: signInEvents,
   mails: [newDeviceMail],
-  build: ({
-    cookies,
-    pages,
-    plugs: { prompts, parts, enrollments },
-    secondFactors,
-    signIn: rule,
-    stepUp,
-  }) => {
+  build: ({ cookies, pages, plugs: { prompts, parts }, secondFactors, signIn: rule }) => {
+    if (secondFactors.policy === 'off') return {};
     const pageParts = { pages, cookies, signIn: rule, secondFactors, prompts, parts };
-    const secondFactor: readonly RouteSet[] = [
-      { access: 'pending', json: secondFactorRoutes({ cookies, signIn: rule }) },
-      { access: 'pending', pages: factorPages(pageParts) },
-    ];
     return {
       routes: [
-        { access: 'session', json: stepUpRoutes({ cookies, stepUp }) },
-        { access: 'session', pages: stepUpPages({ pages, cookies, stepUp, prompts, enrollments }) },
-        ...(secondFactors.policy === 'off' ? [] : secondFactor),
+        { access: 'pending', json: secondFactorRoutes({ cookies, signIn: rule }) },
+        { access: 'pending', pages: factorPages(pageParts) },
       ],
     };
   },

@@ -6,7 +6,6 @@ const signInProblems = defineProblems('sign-in', {
     title:
       'A pending authentication is required; sign in with the first factor and send the second one within ten minutes',
   },
-  step_up_required: { status: 401, title: 'Recent authentication is required' },
 });
 
 declare module '../../kit/problem.ts' {

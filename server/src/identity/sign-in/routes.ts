@@ -1,21 +1,13 @@
-// Routes of the second factor of a login, and of step-up.
+// The route of the second factor of a login.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { EmailMessage, hashCost, proof } from '../../http/fields.ts';
+import { factorName } from '../factor/given-factor.ts';
 import type { BrowserCookies } from '../guard.ts';
-import { sessionOf } from '../session/guard.ts';
 import { pendingAuthenticationOf, sendLogin, loginBody } from './guard.ts';
 import { costing } from '../../http/limits.ts';
 import type { SignIn } from './sign-in.ts';
-import type { StepUp } from './step-up.ts';
 
-const factorName = Type.String({
-  minLength: 1,
-  maxLength: 32,
-  pattern: '^[a-z_]+$',
-  description: 'Name of a factor',
-});
-const GivenFactor = Type.Object({ factor: factorName, proof });
 const CompletingFactor = Type.Object({
   factor: factorName,
   proof,
@@ -55,34 +47,6 @@ export function secondFactorRoutes({
         sendLogin(reply, cookies, login);
         cookies.clearPending(reply);
         return loginBody(user.email, login);
-      },
-    );
-  };
-}
-
-/** Step-up, at the access level `session`. */
-export function stepUpRoutes({
-  cookies,
-  stepUp,
-}: {
-  readonly cookies: BrowserCookies;
-  readonly stepUp: StepUp;
-}): FastifyPluginAsyncTypebox {
-  return async (scope) => {
-    scope.post(
-      '/sessions/step_up',
-      {
-        config: costing(hashCost),
-        schema: {
-          summary: 'Elevates the session for ten minutes with an authentication factor (step-up)',
-          body: GivenFactor,
-          response: { 200: EmailMessage },
-        },
-      },
-      async (request, reply) => {
-        const session = sessionOf(request);
-        cookies.renewSession(request, reply, await stepUp.give(session, request.body, request.source));
-        return { email: session.email, message: 'stepped up' };
       },
     );
   };

@@ -13,7 +13,7 @@ const daySeconds = dayMs / secondMs;
 const codeSeconds = 60;
 const deviceCodeSeconds = 600;
 const interactionSeconds = 3600;
-/** A grant outlives the tokens under it. */
+/** A grant outlives the tokens under it, of which those of a client may be valid for a year. It ends with the session. */
 const grantDays = 400;
 
 /** The signing algorithms, and what uses them. */

@@ -14,7 +14,6 @@ export interface KeySource {
 type Callback = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 interface Loaded {
-  readonly version: string;
   readonly provider: Provider;
   readonly callback: Callback;
 }
@@ -29,7 +28,7 @@ export function sourceOfRequest(request: IncomingMessage): AuditSource {
 export class Engine {
   readonly #keys: KeySource;
   readonly #parts: ProviderParts;
-  #loaded: Promise<Loaded> | undefined;
+  #loaded: { readonly version: string; readonly provider: Promise<Loaded> } | undefined;
 
   constructor(keys: KeySource, parts: ProviderParts) {
     this.#keys = keys;
@@ -50,15 +49,17 @@ export class Engine {
 
   async #current(): Promise<Loaded> {
     const { version, keys } = await this.#keys.published();
-    const loaded = await this.#loaded?.catch(() => undefined);
-    if (loaded?.version === version) return loaded;
-    this.#loaded = this.#load(version, keys);
-    return this.#loaded;
+    if (this.#loaded?.version !== version) this.#loaded = { version, provider: this.#load(keys) };
+    const { provider } = this.#loaded;
+    return provider.catch((error: unknown) => {
+      if (this.#loaded?.provider === provider) this.#loaded = undefined; // the next request tries again
+      throw error;
+    });
   }
 
-  async #load(version: string, keys: readonly JWK[]): Promise<Loaded> {
+  async #load(keys: readonly JWK[]): Promise<Loaded> {
     const library = await import('oidc-provider');
     const provider = createProvider(library, keys, this.#parts);
-    return { version, provider, callback: provider.callback() };
+    return { provider, callback: provider.callback() };
   }
 }

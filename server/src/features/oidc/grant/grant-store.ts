@@ -1,5 +1,5 @@
 // The tables oidc_grants and oidc_consents: what users have granted to clients, and what they need not be asked again.
-import type { Database } from '../../../db/database.ts';
+import type { Database, Sql } from '../../../db/database.ts';
 import { removeExpired } from '../../../db/row-builders.ts';
 import { statementsFor } from '../../../db/statement.ts';
 import type { GrantTables } from './schema.ts';
@@ -10,6 +10,8 @@ export interface StoredGrant {
   readonly id: string;
   readonly userId: number;
   readonly clientId: string;
+  /** 1 if it outlives the session, otherwise 0. */
+  readonly outlivesSession: number;
   readonly payload: string;
   readonly expiresAt: number;
 }
@@ -21,12 +23,14 @@ const upsert = statement((sql, p: StoredGrant & { now: number }) =>
       id: p.id,
       user_id: p.userId,
       client_id: p.clientId,
+      outlives_session: p.outlivesSession,
       payload: p.payload,
       created_at: p.now,
       expires_at: p.expiresAt,
     })
     .onConflict((conflict) =>
       conflict.column('id').doUpdateSet({
+        outlives_session: p.outlivesSession,
         payload: p.payload,
         expires_at: p.expiresAt,
       }),
@@ -41,7 +45,14 @@ export async function saveGrant(db: Database, grant: StoredGrant & { readonly no
 const selectById = statement((sql, p: { id: string }) =>
   sql
     .selectFrom('oidc_grants')
-    .select(['id', 'user_id as userId', 'client_id as clientId', 'payload', 'expires_at as expiresAt'])
+    .select([
+      'id',
+      'user_id as userId',
+      'client_id as clientId',
+      'outlives_session as outlivesSession',
+      'payload',
+      'expires_at as expiresAt',
+    ])
     .where('id', '=', p.id),
 );
 
@@ -56,6 +67,14 @@ const deleteById = statement((sql, p: { id: string }) =>
 /** Removes a grant with its tokens. */
 export async function removeGrant(db: Database, id: string): Promise<void> {
   await db.run(deleteById, { id });
+}
+
+/** Removes those of the grants that end with their session. */
+export async function removeSessionGrants(tx: Database, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query((sql: Sql<GrantTables>) =>
+    sql.deleteFrom('oidc_grants').where('id', 'in', ids).where('outlives_session', '=', 0),
+  );
 }
 
 const deleteByUser = statement((sql, p: { userId: number }) =>

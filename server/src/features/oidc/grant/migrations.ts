@@ -23,6 +23,7 @@ export const grantMigrations: readonly Migration[] = [
         id ${type.text} not null primary key,
         user_id ${type.integer} not null references users (id) on delete cascade,
         client_id ${type.text} not null references oidc_clients (id) on delete cascade,
+        outlives_session ${type.integer} not null,
         payload ${type.text} not null,
         created_at ${type.instant} not null,
         expires_at ${type.instant} not null

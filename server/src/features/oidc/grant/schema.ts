@@ -25,6 +25,8 @@ interface GrantTable {
   id: string;
   user_id: number;
   client_id: string;
+  /** 1 if it outlives the session (`offline_access`), otherwise 0. */
+  outlives_session: number;
   /** The members of the grant, as JSON. */
   payload: string;
   created_at: Instant;

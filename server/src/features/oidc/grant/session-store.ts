@@ -91,6 +91,7 @@ export interface SignedInClient {
   readonly sessionId: string;
   readonly clientId: string;
   readonly sid: string;
+  readonly grantId: string | null;
 }
 
 /**
@@ -114,6 +115,7 @@ export async function clientsOfSessions(
         'oidc_sessions.session_id as sessionId',
         'oidc_session_clients.client_id as clientId',
         'oidc_session_clients.sid as sid',
+        'oidc_session_clients.grant_id as grantId',
       ])
       .where('oidc_sessions.session_id', 'in', sessionIds),
   );

@@ -47,6 +47,8 @@ function allowedOf(
 /** Adds what was allowed to a grant; returns false if the grant has all of it. */
 export function extendGrant(grant: Grant, access: RequestedAccess): boolean {
   const before = JSON.stringify([grant.openid, grant.resources]);
+  // Its end is computed again when it is saved: it now outlives the session.
+  if (access.scopes.includes('offline_access')) Object.assign(grant, { exp: undefined });
   if (access.scopes.length > 0) grant.addOIDCScope(access.scopes.join(' '));
   if (access.claims.length > 0) grant.addOIDCClaims([...access.claims]);
   for (const [resource, names] of Object.entries(access.resources))

@@ -101,6 +101,7 @@ function grantAdapter({ db, clock, unit }: AdapterParts): Adapter {
           id,
           userId: user.id,
           clientId,
+          outlivesSession: Number(outlivesSession(payload)),
           payload: JSON.stringify(payload),
           expiresAt: exp * secondMs,
           now,
@@ -109,6 +110,16 @@ function grantAdapter({ db, clock, unit }: AdapterParts): Adapter {
     },
     destroy: async (id) => enqueueEnd(unit(), db, (tx) => removeGrant(tx, id)),
   };
+}
+
+/** The members of a grant that are read here. */
+interface GrantMembers {
+  readonly openid?: { readonly scope?: string };
+}
+
+function outlivesSession(payload: AdapterPayload): boolean {
+  const { openid } = payload as GrantMembers; // the engine's model `Grant`
+  return openid?.scope?.split(' ').includes('offline_access') === true;
 }
 
 function interactionAdapter({ db, clock, interactionCipher: cipher, unit }: AdapterParts): Adapter {

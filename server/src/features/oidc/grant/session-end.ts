@@ -1,8 +1,9 @@
-// Which clients are notified when sessions end.
+// What ends with a session at its clients: the grants under which it used them, and the clients to notify.
 import type { Database } from '../../../db/database.ts';
 import type { EndedSession } from '../../../identity/contribution.ts';
 import { findUserById } from '../../../user/store.ts';
 import { findClient } from '../client/store.ts';
+import { removeSessionGrants } from './grant-store.ts';
 import { clientsOfSessions } from './session-store.ts';
 
 /** A session at a client that wants to hear of its end. */
@@ -14,14 +15,21 @@ export interface LogoutTarget {
   readonly alg: string;
 }
 
-/** Returns the sessions at clients with a `backchannel_logout_uri`, inside the transaction that ends the sessions. */
-export async function logoutTargets(
+/**
+ * Ends the grants of sessions, except those that outlive them, and returns the sessions at clients with a
+ * `backchannel_logout_uri`. Inside the transaction that ends the sessions.
+ */
+export async function endAtClients(
   tx: Database,
   sessions: readonly EndedSession[],
 ): Promise<readonly LogoutTarget[]> {
   const used = await clientsOfSessions(
     tx,
     sessions.map(({ id }) => id),
+  );
+  await removeSessionGrants(
+    tx,
+    used.flatMap(({ grantId }) => grantId ?? []),
   );
   const targets: LogoutTarget[] = [];
   for (const { sessionId, clientId, sid } of used) {

@@ -5,8 +5,8 @@ import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { findUserById, lockUser } from '../../user/store.ts';
 import type { User } from '../../user/user.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
-import { signInEvents } from './event.ts';
-import type { Devices } from './devices.ts';
+import { stepUpEvents } from './event.ts';
+import type { Devices } from '../sign-in/devices.ts';
 import type { SecondFactors, VerifiedFactor } from '../factor/second-factor.ts';
 import type { Sessions } from '../session/session.ts';
 import type { RenewedSession, Session } from '../session/session-entry.ts';
@@ -114,7 +114,7 @@ export class StepUp {
       await lockUser(tx, user.id);
       const use = verified ? await secondFactors.consume(tx, verified, source) : { factor: given.factor };
       const elevated = await sessions.renew(tx, session, use);
-      await events.emit(tx, signInEvents.stepped_up, { user, facts: { factor: given.factor }, source });
+      await events.emit(tx, stepUpEvents.stepped_up, { user, facts: { factor: given.factor }, source });
       return elevated;
     });
   }
