@@ -8,8 +8,8 @@ import type {
   RouteOptions,
 } from 'fastify';
 import { isProblem, Problem } from '../kit/problem.ts';
-import { sitesOf } from '../http/cross-site.ts';
-import { AccountReads, costOf, hashes, isCountedRead } from '../http/limits.ts';
+import { sitesOf } from '../http/origin/cross-site.ts';
+import { AccountReads, costOf, hashes, isCountedRead } from '../http/limit/limits.ts';
 import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
 import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
 import type { AccessLevel } from '../module.ts';

@@ -7,7 +7,7 @@ import { getProblem, Problem } from '../kit/problem.ts';
 import { Message } from '../http/fields.ts';
 import { addressOf, notice } from '../http/markup.ts';
 import { wantsPage } from '../http/pages.ts';
-import { sendProblem, type ProblemSender } from '../http/problem-handler.ts';
+import { sendProblem, type ProblemSender } from '../http/reply/problem-handler.ts';
 import { exitPath } from '../page/exit.ts';
 import { form, pageForms } from '../page/form-page.ts';
 import { problemText } from '../page/form.ts';

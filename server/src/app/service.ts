@@ -2,7 +2,7 @@
 import { minuteMs, secondMs, type Clock } from '../kit/clock.ts';
 import type { HasherOptions } from '../hash/hasher.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
-import type { RequestHooks } from '../http/request-hooks.ts';
+import type { RequestHooks } from '../http/server/request-hooks.ts';
 import type { Job, Jobs } from '../jobs/jobs.ts';
 import type { KeyFactory } from '../keys/signing-key.ts';
 import type { MailTransport } from '../mail/smtp.ts';

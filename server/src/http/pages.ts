@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { requestedLocales, usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { dayMs } from '../kit/clock.ts';
-import { Cookie, type CookieScope } from './cookie.ts';
+import { Cookie, type CookieScope } from './cookie/cookie.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
 
 export interface Page {

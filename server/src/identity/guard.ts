@@ -2,9 +2,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dayMs } from '../kit/clock.ts';
 import { createToken } from '../kit/secret.ts';
-import type { ClientAddress } from '../http/client-address.ts';
-import { Cookie, type CookieScope } from '../http/cookie.ts';
-import { TokenCookie } from '../http/token-cookie.ts';
+import type { ClientAddress } from '../http/limit/client-address.ts';
+import { Cookie, type CookieScope } from '../http/cookie/cookie.ts';
+import { TokenCookie } from '../http/cookie/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
 import type { AskedMails } from '../page/asked-mails.ts';

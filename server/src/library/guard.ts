@@ -1,7 +1,7 @@
 // Tells the routes of an application who is signed in.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../kit/problem.ts';
-import { sendProblem } from '../http/problem-handler.ts';
+import { sendProblem } from '../http/reply/problem-handler.ts';
 import { paths } from '../page/paths.ts';
 import type { Session } from '../identity/session/session-entry.ts';
 import type { Service } from '../app/service.ts';

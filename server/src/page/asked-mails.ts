@@ -3,8 +3,8 @@
 import type { FastifyReply } from 'fastify';
 import { dayMs, secondMs, type Clock } from '../kit/clock.ts';
 import type { TextCipher } from '../kit/keyring.ts';
-import type { CookieScope } from '../http/cookie.ts';
-import { SealedCookie } from '../http/sealed-cookie.ts';
+import type { CookieScope } from '../http/cookie/cookie.ts';
+import { SealedCookie } from '../http/cookie/sealed-cookie.ts';
 
 /** A mail that this browser asked for. */
 export interface AskedMail {

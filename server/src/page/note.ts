@@ -6,8 +6,8 @@ import { minuteMs, secondMs, type Clock } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import { Problem, findProblem, type FaultReason, type ProblemCode } from '../kit/problem.ts';
 import type { TextCipher } from '../kit/keyring.ts';
-import type { CookieScope } from '../http/cookie.ts';
-import { SealedCookie } from '../http/sealed-cookie.ts';
+import type { CookieScope } from '../http/cookie/cookie.ts';
+import { SealedCookie } from '../http/cookie/sealed-cookie.ts';
 
 /** A refused form. */
 export interface Refusal {

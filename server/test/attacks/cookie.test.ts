@@ -7,8 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { pino } from 'pino';
-import { Cookie } from '../../src/http/cookie.ts';
-import { createServer } from '../../src/http/server.ts';
+import { Cookie } from '../../src/http/cookie/cookie.ts';
+import { createServer } from '../../src/http/server/server.ts';
 import { cookieKinds } from '../../src/identity/cookie-kinds.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { exchange } from '../support/raw-connection.ts';
@@ -34,7 +34,7 @@ describe('the cookies in the source', () => {
     let declared = 0;
     for (const [path, text] of sources) {
       declared += [...text.matchAll(/new \w*Cookie\(/g)].length;
-      if (path === 'http/cookie.ts') continue;
+      if (path === 'http/cookie/cookie.ts') continue;
       assert.doesNotMatch(text, /from 'cookie'|parseCookie|@fastify\/cookie/, `${path} parses cookies`);
       for (const [line] of text.matchAll(/^.*'set-cookie'.*$/gim))
         assert.match(

@@ -1,4 +1,4 @@
-// The client of the contract, many times over. Once: contract.test.ts; the same in one process: http/limits.test.ts.
+// The client of the contract, many times over. Once: contract.test.ts; the same in one process: http/limit/limits.test.ts.
 import { test } from 'node:test';
 import { serviceOn } from '../support/running-service.ts';
 import * as journey from './contract-journey.ts';

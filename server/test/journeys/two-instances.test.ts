@@ -1,7 +1,7 @@
 // Two services on two ports of one host share the cookies of a browser.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { Cookie } from '../../src/http/cookie.ts';
+import { Cookie } from '../../src/http/cookie/cookie.ts';
 import { Browser } from '../support/browser.ts';
 import { publicMode } from '../support/public-service.ts';
 import { send } from '../support/request.ts';

@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { mailCost } from '../../http/fields.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import { addressOf, hidden, notice } from '../../http/markup.ts';
 import type { SectionPart } from '../../page/account-section.ts';
 import { form, formPage, pageForms, type PageRoutes } from '../../page/form-page.ts';

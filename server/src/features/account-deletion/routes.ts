@@ -5,7 +5,7 @@ import { formatInstant as instant } from '../../kit/clock.ts';
 import { EmailMessage, mailCost, token, hashCost } from '../../http/fields.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import type { AccountDeletion } from './deletion.ts';
 
 const Closed = Type.Object({

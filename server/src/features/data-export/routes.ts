@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import Type from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
-import { guardedRead } from '../../http/cross-site.ts';
+import { guardedRead } from '../../http/origin/cross-site.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { MailRecord } from '../../mail/store.ts';
 import type { DataExport } from './data-export.ts';

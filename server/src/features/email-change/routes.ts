@@ -3,10 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { email, EmailMessage, mailCost, password, token, hashCost } from '../../http/fields.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import { hashing } from '../../http/limits.ts';
+import { hashing } from '../../http/limit/limits.ts';
 import type { EmailChange } from './email-change.ts';
 
 /** The routes that request and confirm a change of address, in a session. */

@@ -6,7 +6,7 @@ import { Problem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
 import { mailCost } from '../../http/fields.ts';
 import { toEmailAddress } from '../../user/email-address.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import { form, pageForms } from '../../page/form-page.ts';
 import { icon } from '../../page/icon.ts';
 import { formField, type PageKit } from '../../page/page.ts';

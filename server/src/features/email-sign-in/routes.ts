@@ -6,7 +6,7 @@ import { requireEmailAddress } from '../../user/email-address.ts';
 import { email, EmailMessage, LoginReply, mailCost, token, hashCost } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sendLogin, loginBody } from '../../identity/sign-in/guard.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import type { EmailSignIn } from './email-sign-in.ts';
 import '../../identity/token/problem.ts';
 

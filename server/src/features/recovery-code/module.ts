@@ -2,7 +2,7 @@
 import { module } from '../../module.ts';
 import { recoveryCodeUsedMail } from './event.ts';
 import { minuteMs } from '../../kit/clock.ts';
-import { SealedCookie } from '../../http/sealed-cookie.ts';
+import { SealedCookie } from '../../http/cookie/sealed-cookie.ts';
 import { recoveryCodePages, type ShownCodes } from './pages.ts';
 import { recoveryCodePrompt, recoveryCodeSection } from './prompt.ts';
 import { RecoveryCodes } from './recovery-code.ts';

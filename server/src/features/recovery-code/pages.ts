@@ -2,7 +2,7 @@
 // them, for 15 minutes at most; the former codes stay valid until then.
 import { html } from 'ghtml';
 import Type from 'typebox';
-import type { SealedCookie } from '../../http/sealed-cookie.ts';
+import type { SealedCookie } from '../../http/cookie/sealed-cookie.ts';
 import { addressOf } from '../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';

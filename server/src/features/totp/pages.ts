@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf, field, hidden } from '../../http/markup.ts';
 import { hashCost, toFactorLabel } from '../../http/fields.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import type { Translate } from '../../http/pages.ts';
 import { problemText } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';

@@ -6,7 +6,7 @@ import { handle, factorLabel, hashCost, Message } from '../../http/fields.ts';
 import type { Totp } from './totp.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { enrollmentSubjectOf, sendLogin } from '../../identity/sign-in/guard.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import { subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 

@@ -6,7 +6,7 @@ import { ValueError } from '../../user/user.ts';
 import { Credentials, EmailMessage, mailCost, Message } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
-import { freeRead, hashing } from '../../http/limits.ts';
+import { freeRead, hashing } from '../../http/limit/limits.ts';
 import type { Accounts } from './account.ts';
 import type { RegistrationPolicy } from './registration.ts';
 

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { EmailMessage, token, hashCost } from '../../http/fields.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import type { Enrollment } from './enrollment.ts';
 
 /** Undoes the first second factor of an account. Access level `open`, because that factor may lock its owner out. */

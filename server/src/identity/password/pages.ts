@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf, field } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { hashing } from '../../http/limits.ts';
+import { hashing } from '../../http/limit/limits.ts';
 import type { AccountSection } from '../../page/account-section.ts';
 import { newPasswordField, tickedBox } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';

@@ -16,7 +16,7 @@ import {
 import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
 import { sendLogin, loginBody } from '../sign-in/guard.ts';
-import { costing, hashing } from '../../http/limits.ts';
+import { costing, hashing } from '../../http/limit/limits.ts';
 import type { PasswordLogin } from './login.ts';
 import type { PasswordReset } from './reset.ts';
 import type { PasswordChange } from './change.ts';

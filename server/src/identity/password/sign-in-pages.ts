@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { addressOf, field, hidden } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
-import { hashing } from '../../http/limits.ts';
+import { hashing } from '../../http/limit/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import type { SignedIn } from '../../page/account-section.ts';
 import { emailField, emailOf, tickedBox } from '../../page/form.ts';

@@ -5,7 +5,7 @@ import Type from 'typebox';
 import { isProblem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
-import { costing, hashing } from '../../http/limits.ts';
+import { costing, hashing } from '../../http/limit/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import { emailField, faultOf, newPasswordField } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';

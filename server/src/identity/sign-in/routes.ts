@@ -5,7 +5,7 @@ import { EmailMessage, hashCost, proof } from '../../http/fields.ts';
 import { factorName } from '../factor/given-factor.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { pendingAuthenticationOf, sendLogin, loginBody } from './guard.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import type { SignIn } from './sign-in.ts';
 
 const CompletingFactor = Type.Object({

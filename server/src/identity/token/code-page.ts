@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { costing, hashing } from '../../http/limits.ts';
+import { costing, hashing } from '../../http/limit/limits.ts';
 import { addressOf, field } from '../../http/markup.ts';
 import { hashCost, mailCost } from '../../http/fields.ts';
 import type { AskedMail } from '../../page/asked-mails.ts';

@@ -3,7 +3,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { costing, hashing } from '../../http/limits.ts';
+import { costing, hashing } from '../../http/limit/limits.ts';
 import { addressOf, hidden, notice } from '../../http/markup.ts';
 import { hashCost } from '../../http/fields.ts';
 import { toEmailAddress } from '../../user/email-address.ts';

@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf } from '../../http/markup.ts';
-import { costing } from '../../http/limits.ts';
+import { costing } from '../../http/limit/limits.ts';
 import { mailCost } from '../../http/fields.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import { emailField } from '../../page/form.ts';

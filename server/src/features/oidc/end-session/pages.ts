@@ -1,7 +1,7 @@
 // Asks whether an application may sign the user out.
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { freeRead } from '../../../http/limits.ts';
+import { freeRead } from '../../../http/limit/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../../page/form-page.ts';
 import { formField } from '../../../page/page.ts';

@@ -3,7 +3,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type Provider from 'oidc-provider';
-import { forAnySite, otherProtocol } from '../../../http/cross-site.ts';
+import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
 import { addressOf } from '../../../http/markup.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { dropCookie } from '../../../http/cookie.ts';
+import { dropCookie } from '../../../http/cookie/cookie.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 import { settle, type SettleParts } from './settle.ts';
 

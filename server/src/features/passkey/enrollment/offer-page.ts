@@ -3,7 +3,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { dayMs } from '../../../kit/clock.ts';
 import { isProblem } from '../../../kit/problem.ts';
-import { Cookie } from '../../../http/cookie.ts';
+import { Cookie } from '../../../http/cookie/cookie.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../../page/form-page.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';

@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import { nameDevice } from '../../../kit/device.ts';
 import { Problem } from '../../../kit/problem.ts';
 import { factorLabel, handle, hashCost, Message } from '../../../http/fields.ts';
-import { costing } from '../../../http/limits.ts';
+import { costing } from '../../../http/limit/limits.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import { enrollmentSubjectOf, sendLogin } from '../../../identity/sign-in/guard.ts';
 import { subjectIdOf, subjectUserIdOf } from '../../../identity/sign-in/subject.ts';

@@ -6,7 +6,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../../user/email-address.ts';
 import { hashCost, mailCost } from '../../../http/fields.ts';
-import { costing } from '../../../http/limits.ts';
+import { costing } from '../../../http/limit/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import { form, pageForms, type Visit } from '../../../page/form-page.ts';
 import { scriptNotice } from '../../../page/form.ts';

@@ -12,7 +12,7 @@ import {
   mailCost,
   Message,
 } from '../../../http/fields.ts';
-import { costing } from '../../../http/limits.ts';
+import { costing } from '../../../http/limit/limits.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../../identity/guard.ts';
 import { sendLogin, loginBody } from '../../../identity/sign-in/guard.ts';
 import type { RegistrationPolicy } from '../../../identity/account/registration.ts';

@@ -1,8 +1,8 @@
 // Answers a known path with an unsupported method with 405 and Allow, not with 404 (RFC 9110 §15.5.6).
 import type { FastifyInstance } from 'fastify';
-import { Problem } from '../kit/problem.ts';
-import { answerPreflight } from './cors.ts';
-import { sendProblem } from './problem-handler.ts';
+import { Problem } from '../../kit/problem.ts';
+import { answerPreflight } from '../origin/cors.ts';
+import { sendProblem } from '../reply/problem-handler.ts';
 
 /**
  * Records the methods of each route added afterwards. Returns a function that adds a route for the missing methods of

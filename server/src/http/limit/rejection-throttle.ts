@@ -1,8 +1,8 @@
 // Delays rejections during a flood. An attacker sends the next request after the last answer, so an immediate answer
 // brings the next request immediately, and other users have to wait. A delayed answer costs only a timer and slows the
 // flood down.
-import { secondMs, systemClock, type Clock } from '../kit/clock.ts';
-import type { Problem } from '../kit/problem.ts';
+import { secondMs, systemClock, type Clock } from '../../kit/clock.ts';
+import type { Problem } from '../../kit/problem.ts';
 
 /** Number of rejections per second that are sent immediately: more than normal use causes. */
 const promptPerSecond = 200;

@@ -1,14 +1,14 @@
 // Creates the HTTP server, with limits of time and size and with request ids. The routes are added in app/.
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Socket } from 'node:net';
-import { secondMs } from '../kit/clock.ts';
-import { LogThrottle } from '../kit/log-throttle.ts';
-import { bodyBytes } from './body.ts';
-import { answerClientError } from './client-error.ts';
-import { errorHandler } from './problem-handler.ts';
+import { secondMs } from '../../kit/clock.ts';
+import { LogThrottle } from '../../kit/log-throttle.ts';
+import { bodyBytes } from '../body.ts';
+import { answerClientError } from '../reply/client-error.ts';
+import { errorHandler } from '../reply/problem-handler.ts';
 import { FailureLog } from './request-log.ts';
-import { responseClass, type ResponseRule } from './response.ts';
-import { secureReply } from './security-headers.ts';
+import { responseClass, type ResponseRule } from '../reply/response.ts';
+import { secureReply } from '../reply/security-headers.ts';
 
 /** Time limits of a connection, in milliseconds. */
 export interface ConnectionTimes {

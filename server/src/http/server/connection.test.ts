@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { RequestHooks, type RequestHookOptions } from './request-hooks.ts';
-import { errorHandler } from './problem-handler.ts';
+import { errorHandler } from '../reply/problem-handler.ts';
 import { connectionTimes, createServer, type ConnectionTimes } from './server.ts';
 
 interface Line {

@@ -1,7 +1,7 @@
 // A cookie whose content is encrypted: the browser returns it, and only the service reads it. Every value has the same
 // length, so that its length reveals nothing.
 import type { FastifyReply } from 'fastify';
-import type { TextCipher } from '../kit/keyring.ts';
+import type { TextCipher } from '../../kit/keyring.ts';
 import { Cookie, type CookieScope } from './cookie.ts';
 
 export interface SealedCookieOptions {

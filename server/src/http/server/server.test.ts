@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { testService, type TestService } from '../../test/support/service.ts';
+import { testService, type TestService } from '../../../test/support/service.ts';
 
 let service: TestService;
 let port = 0;

@@ -3,13 +3,13 @@
 // callers, so it must not answer a page whose name was made to resolve to 127.0.0.1 (DNS rebinding), nor a proxy or
 // tunnel whose operator forgot PUBLIC_URL.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Log } from '../kit/log.ts';
-import { LogThrottle } from '../kit/log-throttle.ts';
-import { Problem } from '../kit/problem.ts';
+import type { Log } from '../../kit/log.ts';
+import { LogThrottle } from '../../kit/log-throttle.ts';
+import { Problem } from '../../kit/problem.ts';
 import { isPrivateAddress } from './client-address.ts';
-import { isLocalHost } from './origins.ts';
+import { isLocalHost } from '../origin/origins.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
-import './problem.ts';
+import '../problem.ts';
 
 /** Number of requests from one private address after which it is probably a proxy. */
 const requestsBeforeHint = 200;

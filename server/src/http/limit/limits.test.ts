@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify';
-import { minuteMs, secondMs } from '../kit/clock.ts';
-import { silentLog } from '../kit/log.ts';
-import { testClock } from '../../test/support/clock.ts';
-import { testService, type TestService } from '../../test/support/service.ts';
+import { minuteMs, secondMs } from '../../kit/clock.ts';
+import { silentLog } from '../../kit/log.ts';
+import { testClock } from '../../../test/support/clock.ts';
+import { testService, type TestService } from '../../../test/support/service.ts';
 import { ClientAddress } from './client-address.ts';
 import { AccountReads, costing, costOf, RequestLimits } from './limits.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';

@@ -1,7 +1,7 @@
 // Answers connections that send invalid HTTP or send too slowly. There is no request or reply object then, only a socket.
 import type { Socket } from 'node:net';
-import { getProblem, Problem, type ProblemCode } from '../kit/problem.ts';
-import type { Log } from '../kit/log.ts';
+import { getProblem, Problem, type ProblemCode } from '../../kit/problem.ts';
+import type { Log } from '../../kit/log.ts';
 import { STATUS_CODES } from './node-http.ts';
 import { problemBody, problemMediaType } from './problem-handler.ts';
 import { headerLines } from './response.ts';

@@ -1,4 +1,4 @@
-import { isLoopback } from '../config/parse.ts';
+import { isLoopback } from '../../config/parse.ts';
 
 export interface OriginsOptions {
   readonly publicUrl: URL | undefined;

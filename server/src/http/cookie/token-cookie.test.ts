@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { minuteMs } from '../kit/clock.ts';
-import { createToken } from '../kit/secret.ts';
+import { minuteMs } from '../../kit/clock.ts';
+import { createToken } from '../../kit/secret.ts';
 import { TokenCookie } from './token-cookie.ts';
 
 const sessionKind = { kind: 'session', prefix: 'ses' };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import Fastify from 'fastify';
-import { testService, type TestService } from '../../test/support/service.ts';
+import { testService, type TestService } from '../../../test/support/service.ts';
 import { responseClass } from './response.ts';
 import { secureReplies, securityHeaders } from './security-headers.ts';
 

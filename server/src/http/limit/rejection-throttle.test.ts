@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Problem } from '../kit/problem.ts';
-import { testClock } from '../../test/support/clock.ts';
+import { Problem } from '../../kit/problem.ts';
+import { testClock } from '../../../test/support/clock.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 
 test('sends 200 rejections per second immediately, and further ones after about 75 ms', async () => {

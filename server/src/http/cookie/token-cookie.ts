@@ -1,4 +1,4 @@
-import { isWellFormed, type SecretKind } from '../kit/secret.ts';
+import { isWellFormed, type SecretKind } from '../../kit/secret.ts';
 import { Cookie, type CookieOptions } from './cookie.ts';
 
 export interface TokenCookieOptions extends Omit<CookieOptions, 'accepts'> {

@@ -6,11 +6,11 @@ import { after, before, describe, test } from 'node:test';
 import Fastify from 'fastify';
 import { pino } from 'pino';
 import { PassThrough } from 'node:stream';
-import { bienvenue } from '../library/plugin.ts';
-import { exchange } from '../../test/support/raw-connection.ts';
-import { assertProblem, send, type Reply } from '../../test/support/request.ts';
-import { publicMode } from '../../test/support/public-service.ts';
-import { testService, type TestService } from '../../test/support/service.ts';
+import { bienvenue } from '../../library/plugin.ts';
+import { exchange } from '../../../test/support/raw-connection.ts';
+import { assertProblem, send, type Reply } from '../../../test/support/request.ts';
+import { publicMode } from '../../../test/support/public-service.ts';
+import { testService, type TestService } from '../../../test/support/service.ts';
 import { LocalRequests } from './proxy-hint.ts';
 import { RejectionThrottle } from './rejection-throttle.ts';
 

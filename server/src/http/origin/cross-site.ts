@@ -2,10 +2,10 @@
 // changes something, before the body is read. Browsers state the origin of a request; a request without this information
 // comes from a program, which has no cookies of a user to abuse.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Problem } from '../kit/problem.ts';
-import { isSafe } from './method.ts';
+import { Problem } from '../../kit/problem.ts';
+import { isSafe } from '../method.ts';
 import type { Origins } from './origins.ts';
-import './problem.ts';
+import '../problem.ts';
 
 /** The methods of `Origins` that are used here. */
 export type OriginRule = Pick<Origins, 'isAllowed' | 'isOurs'>;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { ClientAddress } from './client-address.ts';
+import { ClientAddress } from '../limit/client-address.ts';
 import { logRequests } from './request-log.ts';
 import { createServer } from './server.ts';
 

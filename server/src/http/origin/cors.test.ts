@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';
-import { testService, type TestService } from '../../test/support/service.ts';
+import { testService, type TestService } from '../../../test/support/service.ts';
 
 const allowed = 'https://app.example.org';
 

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { createApp } from '../app/server.ts';
-import type { RouteEntry } from '../app/access.ts';
-import { createLog } from './log.ts';
-import { contentsOf } from '../../test/support/contents.ts';
-import { createPerson, type Person } from '../../test/support/person.ts';
-import { testService, type TestService } from '../../test/support/service.ts';
+import { createApp } from '../../app/server.ts';
+import type { RouteEntry } from '../../app/access.ts';
+import { createLog } from '../log.ts';
+import { contentsOf } from '../../../test/support/contents.ts';
+import { createPerson, type Person } from '../../../test/support/person.ts';
+import { testService, type TestService } from '../../../test/support/service.ts';
 import { refuseCrossSite } from './cross-site.ts';
-import { errorHandler } from './problem-handler.ts';
-import { isSafe } from './method.ts';
+import { errorHandler } from '../reply/problem-handler.ts';
+import { isSafe } from '../method.ts';
 import { Origins, type OriginsOptions } from './origins.ts';
 
 type Headers = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { secondMs, systemClock, type Clock } from '../kit/clock.ts';
-import type { ClientAddress } from './client-address.ts';
+import { secondMs, systemClock, type Clock } from '../../kit/clock.ts';
+import type { ClientAddress } from '../limit/client-address.ts';
 
 /** Statuses with which a flood is rejected. */
 const floodStatuses = new Set([429, 503]);

@@ -1,7 +1,7 @@
 // Reads and writes the cookies of the service. All of them pass through the class `Cookie`, so that the name with the
 // prefix `__Host-` is compared here as browsers compare it.
 import { stringifySetCookie } from 'cookie';
-import { secondMs } from '../kit/clock.ts';
+import { secondMs } from '../../kit/clock.ts';
 
 /** Name and value of a cookie, as they are in the header. */
 type CookiePair = readonly [name: string, value: string];

@@ -2,12 +2,12 @@
 // before the body and any account are read, so the answer does not depend on whether an account exists. A session check
 // is free: counting would cost more than the check.
 import type { FastifyInstance } from 'fastify';
-import type { Clock } from '../kit/clock.ts';
-import { Problem } from '../kit/problem.ts';
-import type { Log } from '../kit/log.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Log } from '../../kit/log.ts';
 import type { ClientAddress } from './client-address.ts';
-import { mailCost } from './fields.ts';
-import { isSafe } from './method.ts';
+import { mailCost } from '../fields.ts';
+import { isSafe } from '../method.ts';
 import { ProxyHint } from './proxy-hint.ts';
 import {
   NetworkLimit,
@@ -15,7 +15,7 @@ import {
   takeAll,
   type NetworkLimitOptions,
   type Verdict,
-} from '../kit/rate-limit.ts';
+} from '../../kit/rate-limit.ts';
 import type { RejectionThrottle } from './rejection-throttle.ts';
 
 export interface RequestLimitsOptions extends NetworkLimitOptions {

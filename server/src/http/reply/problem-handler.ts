@@ -1,9 +1,9 @@
 // Converts errors to replies. A Problem is sent with its status; an error of the framework (validation, body too large)
 // becomes a Problem; any other error is logged with its cause and answered with 500 without details.
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
-import { getProblem, Problem, type FactorRequirement, type FieldFault } from '../kit/problem.ts';
-import { LogThrottle } from '../kit/log-throttle.ts';
-import './problem.ts';
+import { getProblem, Problem, type FactorRequirement, type FieldFault } from '../../kit/problem.ts';
+import { LogThrottle } from '../../kit/log-throttle.ts';
+import '../problem.ts';
 
 export const problemMediaType = 'application/problem+json; charset=utf-8';
 

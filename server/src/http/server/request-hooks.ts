@@ -1,18 +1,18 @@
 // Installs the hooks that every request passes before its route, in their order. No hook reads the body.
 import type { FastifyInstance } from 'fastify';
-import { Problem } from '../kit/problem.ts';
-import type { Clock } from '../kit/clock.ts';
-import type { Log } from '../kit/log.ts';
-import type { CoreOptions } from '../config/options.ts';
-import { ClientAddress } from './client-address.ts';
-import { answerOrigins } from './cors.ts';
-import { refuseCrossSite } from './cross-site.ts';
-import { LocalRequests } from './proxy-hint.ts';
-import { RejectionThrottle } from './rejection-throttle.ts';
-import { RequestLimits } from './limits.ts';
-import { Origins } from './origins.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Clock } from '../../kit/clock.ts';
+import type { Log } from '../../kit/log.ts';
+import type { CoreOptions } from '../../config/options.ts';
+import { ClientAddress } from '../limit/client-address.ts';
+import { answerOrigins } from '../origin/cors.ts';
+import { refuseCrossSite } from '../origin/cross-site.ts';
+import { LocalRequests } from '../limit/proxy-hint.ts';
+import { RejectionThrottle } from '../limit/rejection-throttle.ts';
+import { RequestLimits } from '../limit/limits.ts';
+import { Origins } from '../origin/origins.ts';
 import { boundPipelines } from './pipeline.ts';
-import { secureReplies, securityHeaders, type Headers } from './security-headers.ts';
+import { secureReplies, securityHeaders, type Headers } from '../reply/security-headers.ts';
 
 type RequestHookOptionNames =
   | 'publicUrl'

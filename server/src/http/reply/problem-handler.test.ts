@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify from 'fastify';
-import { Problem, type ProblemCode } from '../kit/problem.ts';
+import { Problem, type ProblemCode } from '../../kit/problem.ts';
 import { errorHandler, sendProblem, type ProblemSender } from './problem-handler.ts';
 
 const asPage: ProblemSender = async (problem, _request, reply) => {
