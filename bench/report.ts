@@ -6,6 +6,7 @@ import type { InstallResult } from './part/install.ts';
 import type { LoginsResult } from './part/logins.ts';
 import type { MailsResult } from './part/mails.ts';
 import type { PagesResult, Weight } from './part/pages.ts';
+import type { ProviderResult } from './part/provider.ts';
 import type { ScaleResult } from './part/scale.ts';
 import type { SlowDiskResult } from './part/slow-disk.ts';
 import type { StartResult } from './part/start.ts';
@@ -29,6 +30,7 @@ export function report(results: Results): string {
     results.start && startSection(results.start),
     results.install && installSection(results.install),
     results.scale && scaleSection(results.scale),
+    results.provider && providerSection(results.provider),
     method,
   ];
   return `${sections.filter((section) => section !== undefined).join('\n\n')}\n`;
@@ -52,6 +54,25 @@ function goalSection(results: Results): string {
 function origin(part: string, { date, commit, machine }: Measured<unknown>): string {
   const { processor, cores, memoryGb, system, node, sqlite, fsyncMs } = machine;
   return `\`npm run bench -- --only ${part}\`, ${date}, commit ${commit}; ${processor}, ${cores} cores, ${memoryGb} GB, ${system}; Node ${node}, SQLite ${sqlite}; a write of 4 KiB with fdatasync takes ${show(fsyncMs)} ms.`;
+}
+
+function providerSection(measured: Measured<ProviderResult>): string {
+  const { rounds, requests, subjects } = measured.result;
+  const alone = subjects['engine in memory'];
+  const rows = Object.entries(subjects).map(([name, figures]): Cell[] => [
+    name,
+    ...(['introspection', 'userinfo', 'refresh', 'codeFlow'] as const).map(
+      (what) => `${show(figures[what])} µs (${show((alone[what] / figures[what]) * 100)} %)`,
+    ),
+  ]);
+  return `## OpenID provider
+
+CPU time of the server for one request, ${requests} one after the other on one connection, median of ${rounds} rounds in turns. In
+brackets: the speed of the engine alone, with its store in memory, is 100 %.
+
+${table(['', 'introspection', 'userinfo', 'refresh', 'sign-in: authorization and code'], rows)}
+
+${origin('provider', measured)}`;
 }
 
 function checksSection(measured: Measured<ChecksResult>): string {

@@ -9,6 +9,7 @@ import { measureInstall, type InstallResult } from './part/install.ts';
 import { measureLogins, type LoginsResult } from './part/logins.ts';
 import { measureMails, type MailsResult } from './part/mails.ts';
 import { measurePages, type PagesResult } from './part/pages.ts';
+import { measureProvider, type ProviderResult } from './part/provider.ts';
 import { measureScale, type ScaleResult } from './part/scale.ts';
 import { measureSlowDisk, type SlowDiskResult } from './part/slow-disk.ts';
 import { measureStart, type StartResult } from './part/start.ts';
@@ -34,6 +35,7 @@ interface ResultOf {
   readonly start: StartResult;
   readonly install: InstallResult;
   readonly scale: ScaleResult;
+  readonly provider: ProviderResult;
 }
 
 export type PartName = keyof ResultOf;
@@ -51,6 +53,7 @@ export const parts: { readonly [Name in PartName]: (run: Run) => Promise<ResultO
   start: measureStart,
   install: measureInstall,
   scale: measureScale,
+  provider: measureProvider,
 };
 
 export const partNames = Object.keys(parts) as PartName[]; // its own keys
