@@ -46,6 +46,6 @@ export {
   type ProblemRow,
 } from './kit/problem.ts';
 export { ConfigurationFault } from './config/read-options.ts';
-export { DatabaseRefused } from './db/sqlite-file.ts';
+export { DatabaseRefused } from './db/database.ts';
 export { NewerSchema, type SchemaDifference } from './db/migrate.ts';
 export { KeysRefused } from './kit/keyring.ts';

@@ -5,7 +5,7 @@ import { printable } from '../kit/printable.ts';
 import { Problem } from '../kit/problem.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
 import { NewerSchema } from '../db/migrate.ts';
-import { DatabaseRefused } from '../db/sqlite-file.ts';
+import { DatabaseRefused } from '../db/database.ts';
 import { SigningKeyRefused } from '../keys/signing-key.ts';
 import { CommandError } from '../operation/refusal.ts';
 import { ValueError } from '../user/user.ts';

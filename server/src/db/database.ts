@@ -110,6 +110,11 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** The database cannot be used. The message says why and what to do. */
+export class DatabaseRefused extends Error {
+  override readonly name = 'DatabaseRefused';
+}
+
 /** A unique index rejected a row. */
 export class UniqueViolation extends Error {
   override readonly name = 'UniqueViolation';

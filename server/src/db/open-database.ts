@@ -4,12 +4,12 @@ import { resolve } from 'node:path';
 import { postgresTls } from '../kit/postgres-tls.ts';
 import { defaultConnections, type Pooler } from '../kit/postgres-url.ts';
 import { Problem } from '../kit/problem.ts';
-import type { Database } from './database.ts';
+import { DatabaseRefused, type Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
-import { rejectedConnection, requireUsablePostgres } from './postgres-check.ts';
-import { openSqlite } from './sqlite.ts';
-import { DatabaseRefused, examineSqliteFile } from './sqlite-file.ts';
+import { rejectedConnection, requireUsablePostgres } from './postgres/postgres-check.ts';
+import { openSqlite } from './sqlite/sqlite.ts';
+import { examineSqliteFile } from './sqlite/sqlite-file.ts';
 
 const sqlitePrefix = 'sqlite:';
 
@@ -42,7 +42,7 @@ export async function connectDatabase(
 ): Promise<Database> {
   const path = sqlitePath(url);
   if (path !== undefined) return openSqlite(path);
-  const { openPostgres } = await import('./postgres.ts'); // pg takes 40 ms to load, which SQLite does not need
+  const { openPostgres } = await import('./postgres/postgres.ts'); // pg takes 40 ms to load, which SQLite does not need
   const settings = { pooler, connections, patient };
   const database = await openPostgres(postgresTls(url).url, settings).catch((error: unknown) => {
     throw error instanceof Problem || error instanceof DatabaseRefused ? error : rejectedConnection(error);

@@ -5,7 +5,7 @@ import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
-import { examineSqliteFile } from '../db/sqlite-file.ts';
+import { examineSqliteFile } from '../db/sqlite/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
 import { openSigningKey } from '../keys/signing-key.ts';
 import { listStoredKeys } from '../keys/signing-key-store.ts';

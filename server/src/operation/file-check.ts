@@ -3,7 +3,7 @@ import { statfsSync, statSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';
 import { sqlitePath } from '../db/open-database.ts';
-import { networkFileSystem } from '../db/sqlite-file.ts';
+import { networkFileSystem } from '../db/sqlite/sqlite-file.ts';
 import { pathsIn, statOf, targetOf, userName } from './data-owner.ts';
 import type { Finding } from './finding.ts';
 

@@ -4,7 +4,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase, sqlitePath } from '../../src/db/open-database.ts';
-import { DatabaseRefused } from '../../src/db/sqlite-file.ts';
+import { DatabaseRefused } from '../../src/db/database.ts';
 import { withEmptyDatabase } from '../support/engines.ts';
 import { runProgram } from '../support/program.ts';
 

@@ -30,6 +30,8 @@ const levels: readonly (readonly string[])[] = [
 
 /** Folders that consist of several modules, with their levels; '' stands for the files directly in the folder. */
 const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  // What both engines share, each engine, and the choice between them.
+  db: [[''], ['postgres', 'sqlite'], ['open-database.ts']],
   // From what each request reads and each reply has, up to the server that connects them.
   http: [['cookie'], [''], ['origin', 'reply'], ['limit'], ['server']],
   identity: [

@@ -1,7 +1,7 @@
 // The query plan of a statement, in the words of the engine.
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import pg from 'pg';
-import { plannerSettings, settings } from '../../src/db/postgres-connection.ts';
+import { plannerSettings, settings } from '../../src/db/postgres/postgres-connection.ts';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import type { Recorded } from './recorder.ts';
 

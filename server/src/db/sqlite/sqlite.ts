@@ -3,11 +3,11 @@
 import type { DatabaseSync as Connection, SQLInputValue, StatementSync } from 'node:sqlite';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Problem } from '../kit/problem.ts';
-import type { Database, Lookup, QueryBuilder, Statement } from './database.ts';
-import { sqliteEngine } from './engine.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Database, Lookup, QueryBuilder, Statement } from '../database.ts';
+import { sqliteEngine } from '../engine.ts';
 import { applicationId, checkSqliteFile, damagedFile, isDamage, toSqliteError } from './sqlite-file.ts';
-import { CompiledStatements, compileOnce, type Compiled } from './statement.ts';
+import { CompiledStatements, compileOnce, type Compiled } from '../statement.ts';
 import type { WriterData, WriterReply, WriterRequest } from './sqlite-writer.ts';
 const { DatabaseSync } = process.getBuiltinModule('node:sqlite'); // as in sqlite-file.ts
 

@@ -1,11 +1,11 @@
 // The connections to PostgreSQL: finds the server that accepts changes among those that the URL names, prepares new
 // connections to it, and discards connections after a fault.
 import pg from 'pg';
-import { Problem } from '../kit/problem.ts';
-import { readPostgresUrl, serverName, type Pooler, type PostgresServers } from '../kit/postgres-url.ts';
+import { Problem } from '../../kit/problem.ts';
+import { readPostgresUrl, serverName, type Pooler, type PostgresServers } from '../../kit/postgres-url.ts';
 import { Connection, mannerOf, plannerSettings, settings, type Manner } from './postgres-connection.ts';
 import { isOfServer, toError } from './postgres-error.ts';
-import './problem.ts';
+import '../problem.ts';
 
 export interface PostgresSettings {
   readonly pooler: Pooler;

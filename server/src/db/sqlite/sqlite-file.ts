@@ -12,16 +12,11 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { Problem } from '../kit/problem.ts';
-import { ReferenceViolation, UniqueViolation } from './database.ts';
+import { Problem } from '../../kit/problem.ts';
+import { DatabaseRefused, ReferenceViolation, UniqueViolation } from '../database.ts';
 
 // An import would fail on an older Node.js before library/require-node.ts could say which one is needed.
 const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
-
-/** The database cannot be used. The message says why and what to do. */
-export class DatabaseRefused extends Error {
-  override readonly name = 'DatabaseRefused';
-}
 
 /** `application_id` in the header of the service's files (https://www.sqlite.org/fileformat2.html §1.3.12): "Bnve". */
 export const applicationId = 0x426e7665;

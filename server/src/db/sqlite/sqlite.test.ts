@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { anyHash } from '../../test/support/hashing.ts';
+import { anyHash } from '../../../test/support/hashing.ts';
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { sql as rawSql } from 'kysely';
-import { useDatabase, withDatabase, withEmptyDatabase } from '../../test/support/engines.ts';
-import { source, startScript } from '../../test/support/script.ts';
-import { threadsStartedBy } from '../../test/support/thread.ts';
-import type { CoreTables } from '../../test/support/tables.ts';
-import { isProblem } from '../kit/problem.ts';
-import type { Database } from './database.ts';
-import { migratedModules } from '../app/migrations.ts';
-import { connectDatabase, openDatabase, sqlitePath } from './open-database.ts';
-import { statementsFor } from './statement.ts';
+import { useDatabase, withDatabase, withEmptyDatabase } from '../../../test/support/engines.ts';
+import { source, startScript } from '../../../test/support/script.ts';
+import { threadsStartedBy } from '../../../test/support/thread.ts';
+import type { CoreTables } from '../../../test/support/tables.ts';
+import { isProblem } from '../../kit/problem.ts';
+import type { Database } from '../database.ts';
+import { migratedModules } from '../../app/migrations.ts';
+import { connectDatabase, openDatabase, sqlitePath } from '../open-database.ts';
+import { statementsFor } from '../statement.ts';
 
 const { statement } = statementsFor<CoreTables>();
 

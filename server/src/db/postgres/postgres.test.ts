@@ -1,13 +1,13 @@
 import { sql as rawSql } from 'kysely';
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { useDatabase, withDatabase } from '../../test/support/engines.ts';
-import { postgresProxy, type PostgresProxy } from '../../test/support/postgres-proxy.ts';
-import type { CoreTables } from '../../test/support/tables.ts';
-import { isProblem } from '../kit/problem.ts';
-import type { Database } from './database.ts';
-import { connectDatabase } from './open-database.ts';
-import { statementsFor } from './statement.ts';
+import { useDatabase, withDatabase } from '../../../test/support/engines.ts';
+import { postgresProxy, type PostgresProxy } from '../../../test/support/postgres-proxy.ts';
+import type { CoreTables } from '../../../test/support/tables.ts';
+import { isProblem } from '../../kit/problem.ts';
+import type { Database } from '../database.ts';
+import { connectDatabase } from '../open-database.ts';
+import { statementsFor } from '../statement.ts';
 
 const { lookup, statement } = statementsFor<CoreTables>();
 

@@ -2,14 +2,14 @@
 // remote database costs little more than one in the process.
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql as rawSql } from 'kysely';
-import { Problem } from '../kit/problem.ts';
-import type { Database, Lookup, QueryBuilder, Sql, Statement } from './database.ts';
-import { postgresEngine } from './engine.ts';
+import { Problem } from '../../kit/problem.ts';
+import type { Database, Lookup, QueryBuilder, Sql, Statement } from '../database.ts';
+import { postgresEngine } from '../engine.ts';
 import { LookupBatch } from './lookup-batch.ts';
 import { mayRunAgain } from './postgres-error.ts';
 import type { Connection } from './postgres-connection.ts';
 import { PostgresPool, type PostgresSettings } from './postgres-pool.ts';
-import { CompiledStatements, compileOnce, type Compiled } from './statement.ts';
+import { CompiledStatements, compileOnce, type Compiled } from '../statement.ts';
 
 type Row = Record<string, unknown>;
 

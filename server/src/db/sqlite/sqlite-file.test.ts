@@ -13,9 +13,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import { migratedModules } from '../app/migrations.ts';
-import { openDatabase } from './open-database.ts';
-import { applicationId, checkSqliteFile, DatabaseRefused } from './sqlite-file.ts';
+import { migratedModules } from '../../app/migrations.ts';
+import { openDatabase } from '../open-database.ts';
+import { DatabaseRefused } from '../database.ts';
+import { applicationId, checkSqliteFile } from './sqlite-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-files-'));
 after(() => rmSync(folder, { recursive: true }));

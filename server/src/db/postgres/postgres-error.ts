@@ -1,9 +1,9 @@
 // What an error of PostgreSQL means: for the caller, for the connection that it came from, and whether the same work may
 // run again. The codes are SQLSTATEs (PostgreSQL, appendix A).
 import pg from 'pg';
-import { Problem } from '../kit/problem.ts';
-import { ReferenceViolation, UniqueViolation } from './database.ts';
-import './problem.ts';
+import { Problem } from '../../kit/problem.ts';
+import { ReferenceViolation, UniqueViolation } from '../database.ts';
+import '../problem.ts';
 
 const uniqueViolation = '23505';
 const referenceViolation = '23503';

@@ -1,8 +1,7 @@
 // Checks that a PostgreSQL database can store what users type, and that its tables have a place. Otherwise the first
 // address with a letter that the encoding lacks would fail, long after the start.
 import { sql as rawSql } from 'kysely';
-import type { Database, Sql } from './database.ts';
-import { DatabaseRefused } from './sqlite-file.ts';
+import { DatabaseRefused, type Database, type Sql } from '../database.ts';
 
 interface Facts {
   readonly encoding: string;
