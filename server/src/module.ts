@@ -103,8 +103,6 @@ export interface Contribution {
   readonly keptMails?: KeptMailPage;
   /** Pages for developers, listed on the start page in local mode. */
   readonly localPages?: readonly LocalPage[];
-  /** Access that ends with a password, an address or the account. */
-  readonly revokes?: Readonly<Plugged['revokes']>;
   /** Members of the copy of their data that users can download. */
   readonly exports?: Readonly<Plugged['exports']>;
   readonly purges?: Readonly<Plugged['purges']>;
@@ -161,6 +159,11 @@ interface Definition<Given extends Core, Table extends OptionTable> {
   readonly storedFactors?: readonly StoredFactor[];
   /** Its commands of `bienvenue`. They exist whether it is on or off. */
   readonly commands?: readonly FeatureCommand<CommandParts<SharedOptions & OptionValues<NoInfer<Table>>>>[];
+  /**
+   * Access that ends with a password, an address or the account, after that of identity: whether it is on or off, and by
+   * the class `Auth`.
+   */
+  readonly revokes?: Readonly<Plugged['revokes']>;
   /** Run when sessions end, whether it is on or off, and by the classes `Auth` and `DB`. */
   readonly sessionEndings?: Readonly<Plugged['sessionEndings']>;
   /**
@@ -183,6 +186,7 @@ export interface Module {
   readonly sealed: readonly SealedColumn[];
   readonly tokenKinds: readonly TokenKind[];
   readonly storedFactors: readonly StoredFactor[];
+  readonly revokes: Readonly<Plugged['revokes']>;
   readonly sessionEndings: Readonly<Plugged['sessionEndings']>;
   readonly commands: readonly FeatureCommand<CommandParts<SharedOptions>>[];
   readonly isOn: (options: SharedOptions) => boolean;
@@ -207,6 +211,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   tokenKinds = [],
   storedFactors = [],
   commands = [],
+  revokes = [],
   sessionEndings = [],
   isOn = () => true,
   build = () => ({}),
@@ -224,6 +229,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
     tokenKinds,
     storedFactors,
     commands: commands as Module['commands'],
+    revokes,
     sessionEndings,
     isOn: isOn as Module['isOn'],
     build: build as Module['build'],

@@ -123,6 +123,7 @@ function pluggedOf(modules: readonly Module[]): Plugged {
   return createPlugged({
     tokenKinds: modules.flatMap(({ tokenKinds }) => tokenKinds),
     storedFactors: modules.flatMap(({ storedFactors }) => storedFactors),
+    revokes: modules.flatMap(({ revokes }) => revokes),
     sessionEndings: modules.flatMap(({ sessionEndings }) => sessionEndings),
   });
 }
@@ -193,7 +194,6 @@ function createPlugs(): FilledPlugs {
  * Adds the contributions of a module to the arrays. Data of a disabled module is still revoked, exported and removed.
  */
 function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void {
-  plugged.revokes.push(...(built.revokes ?? []));
   plugged.exports.push(...(built.exports ?? []));
   plugged.purges.push(...(built.purges ?? []));
   if (!built.isOn) return;

@@ -209,7 +209,7 @@ export function createIdentity(
   });
   plugged.tokenKinds.push(verificationKind, resetKind, factorUndoKind);
   plugged.exports.push(...personalDataOf({ clock, attempts, registrations, secondFactors, sessions }));
-  plugged.revokes.push(sessions, tokens, signIn, devices, registrations);
+  plugged.revokes.unshift(sessions, tokens, signIn, devices, registrations);
   plugged.purges.push(sessions, tokens, signIn, devices, registrations, secondFactors, attempts);
   return {
     ...signedIn,

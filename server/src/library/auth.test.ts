@@ -254,6 +254,15 @@ onEachEngine('class Auth of the contract', (engine) => {
         for (const kind of tokenKinds) assert.ok(tokens.kinds.includes(kind), kind.kind);
     });
 
+    test('a new password ends what modules declare, after the sessions', () => {
+      const { revokes, sessionEndings } = makeAuth().auth.identity.plugged;
+      assert.equal(revokes[0]?.kind, 'sign_in');
+      for (const declared of modules) {
+        for (const one of declared.revokes) assert.ok(revokes.includes(one), declared.name);
+        for (const one of declared.sessionEndings) assert.ok(sessionEndings.includes(one), declared.name);
+      }
+    });
+
     test('enabling a user who is not disabled ends no session', async () => {
       const { auth } = makeAuth();
       const { id } = await auth.registerUser(email, password);

@@ -254,6 +254,7 @@ function buildIdentity({
     tokenKinds: modules.flatMap(({ tokenKinds }) => tokenKinds),
     waysIn: options.emailSignIn === true ? [async () => true] : [],
     storedFactors: modules.flatMap(({ storedFactors }) => storedFactors),
+    revokes: modules.flatMap(({ revokes }) => revokes),
     sessionEndings: [...db.sessionEndings],
     secondFactors: [...(options.secondFactors ?? [])],
     addressChecks: options.addressRule === undefined ? [] : [options.addressRule],

@@ -3,6 +3,7 @@ import { clientMigrations } from './client/migrations.ts';
 import { engineEvents } from './engine/event.ts';
 import { engineOptions } from './engine/options.ts';
 import { endAtClients } from './grant/session-end.ts';
+import { grantRevocable } from './grant/grants.ts';
 import { grantMigrations } from './grant/migrations.ts';
 import { sealedInteraction, sealedToken } from './grant/schema.ts';
 import { applicationAllowedMail, interactionEvents } from './interaction/event.ts';
@@ -21,5 +22,6 @@ export const declaration = {
   check: checkClientsFile,
   events: { ...registryEvents, ...engineEvents, ...interactionEvents },
   mails: [applicationAllowedMail],
+  revokes: [grantRevocable],
   sessionEndings: [logoutsOnEnd(endAtClients)],
 };

@@ -7,7 +7,7 @@ import { browserRoutes, programRoutes } from './engine/routes.ts';
 import { SealedState } from './session/sealed-state.ts';
 import { endSessionPages } from './end-session/pages.ts';
 import { endSessionRoutes, type LogoutQuestion } from './end-session/routes.ts';
-import { expiringRows, grantRevocable } from './grant/grants.ts';
+import { expiringRows } from './grant/grants.ts';
 import { interactionPages } from './interaction/pages.ts';
 import { refusalPages } from './interaction/refusal-pages.ts';
 import { LogoutOutbox } from './logout/outbox.ts';
@@ -55,7 +55,6 @@ export const oidc = module({
         { access: 'optional', pages: endSessionPages(ending) },
         { access: 'open', pages: refusalPages({ pages, refusals }) },
       ],
-      revokes: [grantRevocable],
       purges: [...expiringRows(db, clock), logouts],
       jobs: [{ name: 'deliver logouts', everyMs: secondMs, run: async () => void (await logouts.deliver()) }],
     };
