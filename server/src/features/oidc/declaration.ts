@@ -1,6 +1,6 @@
 // What the OpenID provider declares: its tables, options, events and commands.
 import { clientMigrations } from './client/migrations.ts';
-import { engineEvents } from './engine/event.ts';
+import { engineEvents, tokenReusedMail } from './engine/event.ts';
 import { engineOptions } from './engine/options.ts';
 import { endAtClients } from './grant/session-end.ts';
 import { grantRevocable } from './grant/grants.ts';
@@ -21,7 +21,7 @@ export const declaration = {
   options: { ...registryOptions, ...engineOptions },
   check: checkClientsFile,
   events: { ...registryEvents, ...engineEvents, ...interactionEvents },
-  mails: [applicationAllowedMail],
+  mails: [applicationAllowedMail, tokenReusedMail],
   revokes: [grantRevocable],
   sessionEndings: [logoutsOnEnd(endAtClients)],
 };

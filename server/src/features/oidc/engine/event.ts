@@ -1,4 +1,13 @@
 import { defineEvents } from '../../../identity/event.ts';
+import { defineMail } from '../../../mail/mail-kind.ts';
+
+/** Mail when a refresh token was presented again after its use. Newer ones replace those that are not sent yet. */
+export const tokenReusedMail = defineMail<{ readonly name: string }>({
+  name: 'application_token_reused',
+  replacesEarlier: true,
+  example: { name: 'Wiki' },
+  compose: ({ name }) => ({ values: { name } }),
+});
 
 /** Events of sign-ins at applications. The target is the client. */
 export const engineEvents = defineEvents('engine', {

@@ -27,7 +27,6 @@ type Inside = Record<string, unknown>;
 /** Applies all patches to a provider. */
 export function patchProvider(provider: Provider, parts: PatchParts): void {
   pinAddress(provider, parts);
-  keepSession(provider);
   deriveSids(provider);
   chooseAcr(provider);
   prefixTokens(provider);
@@ -52,11 +51,6 @@ function pinAddress(provider: Provider, { origin }: PatchParts): void {
       },
     },
   });
-}
-
-/** The token of a session is ours: it changes at sign-in and step-up, and not when the engine goes on. */
-function keepSession(provider: Provider): void {
-  inside(provider.Session.prototype)['resetIdentifier'] = () => {};
 }
 
 /** Two tabs that sign in at the same time get the same `sid`, because it is computed instead of drawn. */

@@ -4,7 +4,7 @@ import type Provider from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
 import { findInteraction } from '../grant/interaction-store.ts';
 import { findConsent, saveConsent } from '../grant/grant-store.ts';
-import { extendGrant, namesOf, type RequestedAccess } from '../session/consent.ts';
+import { namesOf, type RequestedAccess } from '../session/consent.ts';
 import type { EngineClient } from '../session/account.ts';
 import type { Authentication } from '../session/session-view.ts';
 import { storedId } from '../token/token-form.ts';
@@ -105,13 +105,14 @@ export class PendingRequests {
   }
 
   /**
-   * Grants what the request asks for, and stores it. Returns the URL to continue at.
+   * Stores that the user allows what the request asks for; the grant is made from it when the request continues. Returns
+   * the URL to continue at.
    * @param record Runs in the transaction, with true if the user has allowed the client nothing before.
    */
   async allow(
     browser: Browser,
     { uid, client, missing }: PendingRequest,
-    user: { readonly id: number; readonly subject: string },
+    user: { readonly id: number },
     record: (tx: Database, isFirst: boolean) => Promise<void>,
   ): Promise<string> {
     const { db, clock } = this.#parts;
@@ -119,12 +120,7 @@ export class PendingRequests {
     const interaction = await this.#requireInteraction(provider, browser, uid);
     const unit = new Unit();
     await withUnit(unit, async () => {
-      const found =
-        interaction.grantId === undefined ? undefined : await provider.Grant.find(interaction.grantId);
-      const grant = found ?? new provider.Grant({ accountId: user.subject, clientId: client.id });
-      extendGrant(grant, missing);
-      await grant.save();
-      interaction.result = { ...interaction.lastSubmission, consent: { grantId: grant.jti } };
+      interaction.result = { ...interaction.lastSubmission, consent: {} };
       await interaction.persist();
     });
     await db.transaction(async (tx) => {

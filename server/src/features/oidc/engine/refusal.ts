@@ -35,6 +35,8 @@ export class Refusals {
     const status = ctx.status < 400 ? 400 : ctx.status;
     if (ctx.accepts('json', 'html') !== 'html') {
       ctx.status = status;
+      ctx.remove('location'); // of the answer that it replaces
+      ctx.type = 'json';
       ctx.body = { error, ...(description !== undefined && { error_description: description }) };
       return;
     }

@@ -129,6 +129,7 @@ async function hand(engine: RequestHandler, request: FastifyRequest, reply: Fast
   for (const [name, value] of Object.entries(reply.getHeaders()))
     if (value !== undefined && !name.startsWith('access-control-') && !reply.raw.hasHeader(name))
       reply.raw.setHeader(name, value);
+  limitBody(request.raw);
   reply.hijack();
   try {
     await engine.handle(request.raw, reply.raw, source);
@@ -136,6 +137,21 @@ async function hand(engine: RequestHandler, request: FastifyRequest, reply: Fast
     request.log.error({ err: error, request_id: request.id }, 'A request failed');
     if (!reply.raw.headersSent) reply.raw.writeHead(500, { 'content-type': 'application/json' });
     reply.raw.end('{"error":"server_error"}');
+  }
+}
+
+/** Limits a body whose length is not named. The limit of the engine is higher; it answers an error of its reader by 400. */
+function limitBody(request: IncomingMessage): void {
+  const read = request.iterator.bind(request);
+  request.iterator = (options) => limited(read(options) as NodeJS.AsyncIterator<Buffer>); // a request has no encoding
+}
+
+async function* limited(chunks: NodeJS.AsyncIterator<Buffer>): NodeJS.AsyncIterator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > bodyBytes) throw new Error('The body is too large');
+    yield chunk;
   }
 }
 

@@ -4,11 +4,12 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { AuditSource } from '../../../audit/event.ts';
 import { ReferenceViolation, type Database } from '../../../db/database.ts';
 import type { Events } from '../../../identity/event.ts';
-import { findGrant, noteConsentUse, removeGrant } from '../grant/grant-store.ts';
+import { noteConsentUse, removeGrant } from '../grant/grant-store.ts';
 import { dayMs, type Clock } from '../../../kit/clock.ts';
+import { findUserById } from '../../../user/store.ts';
 import type { UserAccount } from '../session/account.ts';
 import { pollSeconds, type DevicePolls } from '../token/device-polls.ts';
-import { engineEvents } from './event.ts';
+import { engineEvents, tokenReusedMail } from './event.ts';
 import type { RefreshReplay } from '../token/refresh-replay.ts';
 import { storedId } from '../token/token-form.ts';
 import { AlreadyConsumed, type Replay, type Unit } from '../token/unit.ts';
@@ -16,7 +17,7 @@ import { AlreadyConsumed, type Replay, type Unit } from '../token/unit.ts';
 export interface SettleParts {
   readonly db: Database;
   readonly clock: Clock;
-  readonly events: Pick<Events, 'emit'>;
+  readonly events: Pick<Events, 'emit' | 'send'>;
   readonly replays: RefreshReplay;
   readonly polls: DevicePolls;
   readonly sourceOf: (ctx: KoaContextWithOIDC) => AuditSource;
@@ -61,7 +62,7 @@ async function settleToken(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
     const { kind, id } = error.consumption;
     const replay = kind === 'RefreshToken' ? await parts.replays.findById(id) : undefined;
     if (replay !== undefined) return answerAgain(parts, ctx, unit, replay);
-    await endFamily(parts, ctx, kind);
+    await endFamily(parts, ctx);
     refuseGrant(ctx, 'already used');
   }
 }
@@ -109,41 +110,47 @@ function addExpiry({ body, oidc }: KoaContextWithOIDC): void {
 
 /** Ends the grant of a code or token that was presented after its use (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
 async function endReused(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Unit): Promise<void> {
-  const { db, events, sourceOf } = parts;
   const { reusedGrantId } = unit;
-  if (unit.isEmpty) return;
-  await db.transaction(async (tx) => {
-    const grant = reusedGrantId === undefined ? undefined : await findGrant(tx, reusedGrantId);
+  if (unit.endsNothing) return;
+  await parts.db.transaction(async (tx) => {
+    if (reusedGrantId !== undefined) await endGrant(parts, tx, ctx, reusedGrantId);
     await unit.writeEnds(tx);
-    if (grant === undefined || unit.endsNothing) return;
-    await events.emit(tx, engineEvents.application_token_reused, {
-      user: { id: grant.userId },
-      target: { kind: 'client', id: grant.clientId },
-      facts: { kind: ctx.oidc.params?.['grant_type'] === 'refresh_token' ? 'refresh_token' : 'code' },
-      source: sourceOf(ctx),
-    });
   });
 }
 
 /** As `endReused`, for a request that lost the race for a code or token. */
-async function endFamily(
-  { db, events, sourceOf }: SettleParts,
-  ctx: KoaContextWithOIDC,
-  kind: string,
-): Promise<void> {
+async function endFamily(parts: SettleParts, ctx: KoaContextWithOIDC): Promise<void> {
   const { AuthorizationCode, DeviceCode, RotatedRefreshToken } = ctx.oidc.entities;
   const grantId = (AuthorizationCode ?? DeviceCode ?? RotatedRefreshToken)?.grantId;
-  if (grantId === undefined) return;
-  await db.transaction(async (tx) => {
-    const grant = await findGrant(tx, grantId);
-    if (grant === undefined) return;
-    await removeGrant(tx, grantId);
-    await events.emit(tx, engineEvents.application_token_reused, {
-      user: { id: grant.userId },
-      target: { kind: 'client', id: grant.clientId },
-      facts: { kind: kind === 'RefreshToken' ? 'refresh_token' : 'code' },
-      source: sourceOf(ctx),
-    });
+  if (grantId !== undefined) await parts.db.transaction((tx) => endGrant(parts, tx, ctx, grantId));
+}
+
+/** Of concurrent requests one records it. */
+async function endGrant(
+  { events, sourceOf }: SettleParts,
+  tx: Database,
+  ctx: KoaContextWithOIDC,
+  grantId: string,
+): Promise<void> {
+  const ended = await removeGrant(tx, grantId);
+  if (ended === undefined) return;
+  const { userId, clientId } = ended;
+  const source = sourceOf(ctx);
+  const isRefresh = ctx.oidc.params?.['grant_type'] === 'refresh_token';
+  await events.emit(tx, engineEvents.application_token_reused, {
+    user: { id: userId },
+    target: { kind: 'client', id: clientId },
+    facts: { kind: isRefresh ? 'refresh_token' : 'code' },
+    source,
+  });
+  // A code lives for a minute, and a page that is loaded again sends it again: that is recorded only.
+  if (!isRefresh) return;
+  const name = ctx.oidc.client?.clientName ?? clientId;
+  const user = await findUserById(tx, userId);
+  await events.send(tx, tokenReusedMail, {
+    user,
+    source,
+    facts: async () => ({ facts: { name }, tokenId: null }),
   });
 }
 

@@ -25,7 +25,13 @@ export function surround(provider: Provider, parts: SurroundParts): void {
   provider.use(async (ctx, next) => {
     const unit = new Unit();
     await withUnit(unit, next);
-    await settle(parts, ctx as KoaContextWithOIDC, unit);
+    try {
+      await settle(parts, ctx as KoaContextWithOIDC, unit);
+    } catch (error) {
+      parts.logFailure(error as Error); // of the database
+      ctx.status = 500;
+      await parts.refuse(ctx as KoaContextWithOIDC, 'server_error');
+    }
   });
   provider.on('server_error', (_ctx: unknown, error: Error) => parts.logFailure(error));
 }

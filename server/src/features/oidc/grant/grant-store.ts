@@ -61,12 +61,18 @@ export function findGrant(db: Database, id: string): Promise<StoredGrant | undef
 }
 
 const deleteById = statement((sql, p: { id: string }) =>
-  sql.deleteFrom('oidc_grants').where('id', '=', p.id),
+  sql
+    .deleteFrom('oidc_grants')
+    .where('id', '=', p.id)
+    .returning(['user_id as userId', 'client_id as clientId']),
 );
 
-/** Removes a grant with its tokens. */
-export async function removeGrant(db: Database, id: string): Promise<void> {
-  await db.run(deleteById, { id });
+/** Removes a grant with its tokens, and returns whose it was; `undefined` if it was removed before. */
+export function removeGrant(
+  db: Database,
+  id: string,
+): Promise<Pick<StoredGrant, 'userId' | 'clientId'> | undefined> {
+  return db.first(deleteById, { id });
 }
 
 /** Removes those of the grants that end with their session. */

@@ -5,6 +5,7 @@ import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
 import { findConsent } from '../grant/grant-store.ts';
 import type { EngineClient, UserAccount } from './account.ts';
+import { grantIdOf } from './sid.ts';
 
 /** What an authorization request asks for. */
 export interface RequestedAccess {
@@ -45,7 +46,7 @@ function allowedOf(
 }
 
 /** Adds what was allowed to a grant; returns false if the grant has all of it. */
-export function extendGrant(grant: Grant, access: RequestedAccess): boolean {
+function extendGrant(grant: Grant, access: RequestedAccess): boolean {
   const before = JSON.stringify([grant.openid, grant.resources]);
   // Its end is computed again when it is saved: it now outlives the session.
   if (access.scopes.includes('offline_access')) Object.assign(grant, { exp: undefined });
@@ -77,20 +78,26 @@ export async function loadGrant(
   db: Database,
   ctx: KoaContextWithOIDC,
 ): Promise<Grant | undefined> {
-  const { client, session, account, result } = ctx.oidc;
+  const { client, session, account } = ctx.oidc;
   if (client === undefined || session === undefined || account === undefined) return undefined;
   const { user } = account as UserAccount; // from findAccount()
-  const id = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
-  const found = id === undefined ? undefined : await provider.Grant.find(id);
+  const id = session.grantIdFor(client.clientId) ?? grantIdOf(session.uid, client.clientId);
+  const found = await provider.Grant.find(id);
   const requested = requestedOf(ctx);
   const isFirstParty = (client as unknown as EngineClient).bienvenue_first_party === true;
   const consent = isFirstParty ? undefined : await findConsent(db, user.id, client.clientId);
   const allowed = allowedOf(requested, (name) => isFirstParty || consent?.scopes.includes(name) === true);
   if (found === undefined && namesOf(allowed).length === 0) return undefined;
   const grant =
-    found?.accountId === account.accountId && found.clientId === client.clientId
-      ? found
-      : new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
-  if (extendGrant(grant, allowed) || grant.jti === undefined) await grant.save();
+    found ?? newGrant(provider, { jti: id, accountId: account.accountId, clientId: client.clientId });
+  if (extendGrant(grant, allowed) || found === undefined) await grant.save();
   return grant;
+}
+
+/** The types of the engine leave out that the id of a grant may be given. */
+function newGrant(
+  provider: Provider,
+  members: { readonly jti: string; readonly accountId: string; readonly clientId: string },
+): Grant {
+  return new provider.Grant(members);
 }

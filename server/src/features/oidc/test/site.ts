@@ -6,7 +6,7 @@ import type { Clock } from '../../../kit/clock.ts';
 import { freshDatabase, type EngineName } from '../../../../test/support/engines.ts';
 import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import { freePort } from '../../../../test/support/free-port.ts';
-import { serviceOn, type TestService } from '../../../../test/support/service.ts';
+import { serviceOn, type ServiceOverrides, type TestService } from '../../../../test/support/service.ts';
 import {
   deviceGrant,
   standardScopes,
@@ -60,6 +60,7 @@ export interface Application {
   readonly id: string;
   readonly secret: string;
   readonly redirectUri: string;
+  readonly isPublic: boolean;
   readonly config: openid.Configuration;
 }
 
@@ -87,8 +88,8 @@ export class ProviderSite {
   }
 
   /** Another instance on the same database, which answers at the same address only if it is called by `inject`. */
-  async another(environment: Environment = {}): Promise<TestService> {
-    return serviceOn(this.service, { PORT: new URL(this.origin).port, ...environment });
+  async another(environment: Environment = {}, overrides: ServiceOverrides = {}): Promise<TestService> {
+    return serviceOn(this.service, { PORT: new URL(this.origin).port, ...environment }, overrides);
   }
 
   async close(): Promise<void> {
@@ -102,16 +103,8 @@ export class ProviderSite {
 
   /** Registers an application and discovers the provider for it. */
   async application(given: Partial<NewClient> = {}): Promise<Application> {
-    this.#clients += 1;
-    const client: NewClient = { ...defaults, id: `app-${this.#clients}`, ...given };
-    const { secret, hash } = createClientSecret();
-    const now = this.service.clock.now();
-    await this.db.transaction(async (tx) => {
-      await addClient(tx, client, { managedBy: null, now });
-      if (client.authMethod.startsWith('client_secret')) await addSecret(tx, client.id, { hash, now });
-    });
-    const { id } = client;
-    const isPublic = client.authMethod === 'none';
+    const application = await this.register(this.service, given);
+    const { id, secret, isPublic } = application;
     const config = await openid.discovery(
       new URL(this.origin),
       id,
@@ -121,7 +114,24 @@ export class ProviderSite {
         execute: [openid.allowInsecureRequests],
       },
     );
-    return { id, secret, redirectUri: client.redirectUris[0] ?? '', config };
+    return { ...application, config };
+  }
+
+  /** Registers an application at a service. */
+  async register(
+    { core, clock }: TestService,
+    given: Partial<NewClient> = {},
+  ): Promise<Omit<Application, 'config'>> {
+    this.#clients += 1;
+    const client: NewClient = { ...defaults, id: `app-${this.#clients}`, ...given };
+    const { secret, hash } = createClientSecret();
+    const now = clock.now();
+    await core.database.transaction(async (tx) => {
+      await addClient(tx, client, { managedBy: null, now });
+      if (client.authMethod.startsWith('client_secret')) await addSecret(tx, client.id, { hash, now });
+    });
+    const isPublic = client.authMethod === 'none';
+    return { id: client.id, secret, redirectUri: client.redirectUris[0] ?? '', isPublic };
   }
 
   async resource(given: Partial<NewResource> = {}): Promise<NewResource> {

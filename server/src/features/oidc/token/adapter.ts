@@ -108,7 +108,7 @@ function grantAdapter({ db, clock, unit }: AdapterParts): Adapter {
         });
       });
     },
-    destroy: async (id) => enqueueEnd(unit(), db, (tx) => removeGrant(tx, id)),
+    destroy: async (id) => enqueueEnd(unit(), db, async (tx) => void (await removeGrant(tx, id))),
   };
 }
 

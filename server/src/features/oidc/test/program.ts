@@ -1,0 +1,254 @@
+// The program of an application: it sends requests to the endpoints of the provider, one by one and without a library that
+// would refuse to send wrong ones.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose';
+import { memberOf, send, type Fields, type Reply } from '../../../../test/support/request.ts';
+import type { TestService } from '../../../../test/support/service.ts';
+import { deviceGrant } from '../client/client.ts';
+import { saveGrant } from '../grant/grant-store.ts';
+import { saveSessionClient, uidOfSession } from '../grant/session-store.ts';
+import { findTokenByUserCode, saveToken } from '../grant/token-store.ts';
+import { grantIdOf, sidOf } from '../session/sid.ts';
+import { storedId } from '../token/token-form.ts';
+import { oidcPaths } from '../engine/paths.ts';
+import { authorizationRequest, type Application, type Person, type ProviderSite } from './site.ts';
+
+/** A code that was not redeemed yet. */
+export interface IssuedCode {
+  readonly code: string;
+  readonly verifier: string;
+  readonly redirectUri: string;
+}
+
+export interface CallOptions {
+  /** Instance that answers; by default the first one. */
+  readonly at?: TestService;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Address of the client; by default a new one for each request. */
+  readonly from?: string;
+  /** False: the client does not authenticate. */
+  readonly isAuthenticated?: boolean;
+}
+
+export class Program {
+  readonly site: ProviderSite;
+  readonly application: Application;
+
+  constructor(site: ProviderSite, application: Application) {
+    this.site = site;
+    this.application = application;
+  }
+
+  /** Sends a form, authenticated by the secret of the application if it has one. */
+  post(
+    path: string,
+    fields: Fields,
+    { at = this.site.service, headers = {}, isAuthenticated = true, ...more }: CallOptions = {},
+  ): Promise<Reply> {
+    const { id, secret, isPublic } = this.application;
+    const own = isAuthenticated && !isPublic ? { authorization: basic(id, secret) } : {};
+    const all = isAuthenticated && isPublic ? { client_id: id, ...fields } : fields;
+    return send(at.app, { method: 'POST', path, fields: all, headers: { ...own, ...headers }, ...more });
+  }
+
+  /** Signs the person in, and returns the code without redeeming it. */
+  async codeOf(person: Person, more: Readonly<Record<string, string>> = {}): Promise<IssuedCode> {
+    const request = await authorizationRequest(this.application, more);
+    const callback = await person.visitUntil(request.url, this.application.redirectUri);
+    const code = new URL(callback).searchParams.get('code');
+    assert.ok(code !== null, callback);
+    return { code, verifier: request.verifier, redirectUri: this.application.redirectUri };
+  }
+
+  redeem({ code, verifier, redirectUri }: IssuedCode, options?: CallOptions): Promise<Reply> {
+    return this.post(
+      oidcPaths.token,
+      { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: redirectUri },
+      options,
+    );
+  }
+
+  /** Signs the person in and returns the tokens. */
+  async tokensOf(person: Person, more: Readonly<Record<string, string>> = {}): Promise<IssuedTokens> {
+    return tokensIn(await this.redeem(await this.codeOf(person, more)));
+  }
+
+  refresh(
+    token: string,
+    { fields = {}, ...options }: CallOptions & { fields?: Fields } = {},
+  ): Promise<Reply> {
+    return this.post(
+      oidcPaths.token,
+      { grant_type: 'refresh_token', refresh_token: token, ...fields },
+      options,
+    );
+  }
+
+  /** Returns whether introspection calls the token active. */
+  async isActive(token: string, options?: CallOptions): Promise<boolean> {
+    const reply = await this.post(oidcPaths.introspection, { token }, options);
+    assert.equal(reply.status, 200, reply.text);
+    return memberOf(reply.body, 'active') === true;
+  }
+
+  userinfo(token: string, { at = this.site.service, headers = {} }: CallOptions = {}): Promise<Reply> {
+    return send(at.app, {
+      method: 'GET',
+      path: oidcPaths.userinfo,
+      headers: { authorization: `Bearer ${token}`, ...headers },
+    });
+  }
+
+  /** Starts the flow of a device. */
+  async device(scope = 'openid email'): Promise<{ readonly deviceCode: string; readonly userCode: string }> {
+    const reply = await this.post(oidcPaths.deviceAuthorization, {
+      client_id: this.application.id,
+      scope,
+    });
+    assert.equal(reply.status, 200, reply.text);
+    return {
+      deviceCode: String(memberOf(reply.body, 'device_code')),
+      userCode: String(memberOf(reply.body, 'user_code')),
+    };
+  }
+
+  poll(deviceCode: string, options?: CallOptions): Promise<Reply> {
+    return this.post(oidcPaths.token, { grant_type: deviceGrant, device_code: deviceCode }, options);
+  }
+}
+
+export interface IssuedTokens {
+  readonly access: string;
+  /** Empty if none was issued. */
+  readonly refresh: string;
+  readonly id: string;
+}
+
+/**
+ * Confirms the code of a device as the person who types it in does.
+ * @param sessionBound False for a device whose access outlives the session.
+ */
+export async function confirmDevice(
+  { site, application }: Program,
+  person: Person,
+  { userCode }: { readonly userCode: string },
+  { scope = 'openid email', sessionBound = true } = {},
+): Promise<void> {
+  const { db } = site;
+  const handle = (person.sessionToken ?? '').split('.')[0] ?? '';
+  const user = await db.query((sql) =>
+    sql.selectFrom('users').select(['id', 'subject']).where('email', '=', person.email),
+  );
+  const { id: userId = 0, subject } = user[0] ?? {};
+  const now = Date.now();
+  const seconds = Math.floor(now / 1000);
+  const uid = (await uidOfSession(db, { uid: randomText(), sessionId: handle, now })) ?? '';
+  const grantId = grantIdOf(uid, application.id);
+  const frame = { iat: seconds, exp: seconds + 3600, accountId: subject, clientId: application.id };
+  const row = await findTokenByUserCode(db, storedId('user_code', userCode.replaceAll('-', '')));
+  assert.ok(row !== undefined, 'the device code is stored');
+  await db.transaction(async (tx) => {
+    await saveGrant(tx, {
+      id: grantId,
+      userId,
+      clientId: application.id,
+      outlivesSession: Number(!sessionBound),
+      payload: JSON.stringify({ ...frame, kind: 'Grant', openid: { scope } }),
+      expiresAt: now + 3_600_000,
+      now,
+    });
+    await saveSessionClient(tx, {
+      uid,
+      clientId: application.id,
+      sid: sidOf(uid, application.id),
+      grantId,
+    });
+    const members = {
+      accountId: subject,
+      grantId,
+      scope,
+      authTime: seconds,
+      sessionUid: uid,
+      expiresWithSession: sessionBound,
+    };
+    await saveToken(tx, {
+      ...row,
+      grantId,
+      userId,
+      sessionUid: sessionBound ? uid : null,
+      payload: JSON.stringify({ ...(JSON.parse(row.payload) as object), ...members }),
+      now,
+    });
+  });
+}
+
+/** The tokens in a reply of the token endpoint. */
+export function tokensIn({ status, text, body }: Reply): IssuedTokens {
+  assert.equal(status, 200, text);
+  const member = (name: string): string => {
+    const value = memberOf(body, name);
+    return typeof value === 'string' ? value : '';
+  };
+  return { access: member('access_token'), refresh: member('refresh_token'), id: member('id_token') };
+}
+
+/** Asserts that a request was refused with this error of OAuth. */
+export function assertRefused({ status, text, body }: Reply, error: string, expected = 400): void {
+  assert.equal(memberOf(body, 'error'), error, text);
+  assert.equal(status, expected, text);
+}
+
+/** The number of replies with this outcome: `ok`, or an error of OAuth. */
+export function countOf(replies: readonly Reply[], outcome: string): number {
+  return replies.filter(({ status, body }) =>
+    outcome === 'ok' ? status === 200 : memberOf(body, 'error') === outcome,
+  ).length;
+}
+
+export function basic(id: string, secret: string): string {
+  const text = `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
+  return `Basic ${Buffer.from(text).toString('base64')}`;
+}
+
+/** A key pair that signs proofs and assertions. */
+export class TestKey {
+  readonly jwk: JWK;
+  readonly #key: CryptoKey;
+
+  private constructor(jwk: JWK, key: CryptoKey) {
+    this.jwk = jwk;
+    this.#key = key;
+  }
+
+  static async create(): Promise<TestKey> {
+    const { privateKey, publicKey } = await generateKeyPair('ES256');
+    return new TestKey({ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' }, privateKey);
+  }
+
+  /** A proof of possession for a request (RFC 9449 §4.2). */
+  proof(url: string, method = 'POST', claims: JWTPayload = {}): Promise<string> {
+    const { kty, crv, x, y } = this.jwk;
+    return new SignJWT({ htm: method, htu: url, jti: randomText(), ...claims })
+      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: { kty, crv, x, y } as JWK })
+      .setIssuedAt()
+      .sign(this.#key);
+  }
+
+  /** An assertion with which a client authenticates (RFC 7523 §2.2). */
+  assertion(clientId: string, claims: JWTPayload): Promise<string> {
+    return new SignJWT({ iss: clientId, sub: clientId, jti: randomText(), exp: soon(), ...claims })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setIssuedAt()
+      .sign(this.#key);
+  }
+}
+
+/** A minute from now, in seconds. */
+function soon(): number {
+  return Math.floor(Date.now() / 1000) + 60;
+}
+
+function randomText(): string {
+  return randomBytes(12).toString('base64url');
+}

@@ -1,0 +1,3 @@
+import { declareRaces } from './races.ts';
+
+declareRaces(100, 10);
