@@ -26,20 +26,23 @@ function setOf<P extends object>(
   return { lock: (tx) => tx.run(lock, parameters), remove: (tx) => tx.run(remove, parameters) };
 }
 
-/** Sessions of one user, locked in the order of their age: transactions that end the same ones wait for each other. */
+/**
+ * Statements of a set. The sessions of one user are locked in the order of their age: transactions that end the same ones
+ * wait for each other. A set of one session has no order, which would be a step of its plan.
+ */
 function statementsOf<P extends object>(
   isMeant: (sessions: Sessions, p: P) => Expression<SqlBool>,
+  size: 'one' | 'many',
 ): { lock: Statement<P, EndedSession>; remove: Statement<P, EndedSession> } {
   return {
-    lock: statement((sql, p: P) =>
-      sql
+    lock: statement((sql, p: P) => {
+      const set = sql
         .selectFrom('sessions')
         .select(columns)
         .where((sessions) => isMeant(sessions, p))
-        .orderBy('created_at')
-        .orderBy('id')
-        .forUpdate(),
-    ),
+        .forUpdate();
+      return size === 'one' ? set : set.orderBy('created_at').orderBy('id');
+    }),
     remove: statement((sql, p: P) =>
       sql
         .deleteFrom('sessions')
@@ -49,15 +52,16 @@ function statementsOf<P extends object>(
   };
 }
 
-const one = statementsOf<{ id: string }>((sessions, p) => sessions('id', '=', p.id));
+const one = statementsOf<{ id: string }>((sessions, p) => sessions('id', '=', p.id), 'one');
 
 /** The session with this handle. */
 export function oneSession(id: string): SessionSet {
   return setOf({ id }, one);
 }
 
-const own = statementsOf<{ id: string; userId: number }>((sessions, p) =>
-  sessions.and([sessions('id', '=', p.id), sessions('user_id', '=', p.userId)]),
+const own = statementsOf<{ id: string; userId: number }>(
+  (sessions, p) => sessions.and([sessions('id', '=', p.id), sessions('user_id', '=', p.userId)]),
+  'one',
 );
 
 /** The session of the user with this handle. */
@@ -65,15 +69,16 @@ export function ownSession(userId: number, id: string): SessionSet {
   return setOf({ userId, id }, own);
 }
 
-const ofUser = statementsOf<{ userId: number }>((sessions, p) => sessions('user_id', '=', p.userId));
+const ofUser = statementsOf<{ userId: number }>((sessions, p) => sessions('user_id', '=', p.userId), 'many');
 
 /** All sessions of a user. */
 export function sessionsOfUser(userId: number): SessionSet {
   return setOf({ userId }, ofUser);
 }
 
-const others = statementsOf<{ userId: number; kept: string }>((sessions, p) =>
-  sessions.and([sessions('user_id', '=', p.userId), sessions('id', '<>', p.kept)]),
+const others = statementsOf<{ userId: number; kept: string }>(
+  (sessions, p) => sessions.and([sessions('user_id', '=', p.userId), sessions('id', '<>', p.kept)]),
+  'many',
 );
 
 /** All sessions of a user except one. */
@@ -81,23 +86,25 @@ export function otherSessions(userId: number, kept: string): SessionSet {
   return setOf({ userId, kept }, others);
 }
 
-const beyond = statementsOf<{ userId: number; newest: string; others: number }>((sessions, p) =>
-  sessions.and([
-    sessions('user_id', '=', p.userId),
-    sessions('id', '<>', p.newest),
-    sessions(
-      'id',
-      'not in',
-      sessions
-        .selectFrom('sessions')
-        .select('id')
-        .where('user_id', '=', p.userId)
-        .where('id', '<>', p.newest)
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(p.others),
-    ),
-  ]),
+const beyond = statementsOf<{ userId: number; newest: string; others: number }>(
+  (sessions, p) =>
+    sessions.and([
+      sessions('user_id', '=', p.userId),
+      sessions('id', '<>', p.newest),
+      sessions(
+        'id',
+        'not in',
+        sessions
+          .selectFrom('sessions')
+          .select('id')
+          .where('user_id', '=', p.userId)
+          .where('id', '<>', p.newest)
+          .orderBy('created_at', 'desc')
+          .orderBy('id', 'desc')
+          .limit(p.others),
+      ),
+    ]),
+  'many',
 );
 
 /** The oldest sessions of a user beyond the given number. Never the one named `newest`, even if the clock was set back. */
