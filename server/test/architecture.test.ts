@@ -57,6 +57,11 @@ const planted: readonly (readonly [
     { 'db/engine.ts': `import type { HashJob } from '../hash/hash-worker.ts';` },
   ],
   [
+    'an import of one database engine by the other',
+    'level',
+    { 'db/postgres/postgres.ts': `import { DatabaseSync } from '../sqlite/sqlite.ts';` },
+  ],
+  [
     'an import that spans several lines',
     'level',
     { 'identity/token/kinds.ts': `import {\n  a,\n  type B,\n} from '../sign-in/sign-in.ts';` },
@@ -148,7 +153,7 @@ const planted: readonly (readonly [
   [
     'an import of the library by a command',
     'library',
-    { 'cli/user.ts': `import { DB } from '../library/db.ts';` },
+    { 'cli/command/user.ts': `import { DB } from '../../library/db.ts';` },
   ],
   ['kysely outside of a store', 'kysely', { 'user/user.ts': `import { sql } from 'kysely';` }],
   [
@@ -202,7 +207,7 @@ const planted: readonly (readonly [
   [
     'a feature named outside of its folder',
     'feature named outside',
-    { 'features/recovery-code/store.ts': '', 'app/home.ts': `const { recoveryCodes } = parts;` },
+    { 'features/recovery-code/store.ts': '', 'app/route/home.ts': `const { recoveryCodes } = parts;` },
   ],
   [
     'files that import each other',
@@ -266,13 +271,13 @@ describe('the rules report', () => {
 test('the rules report a message of another module', () => {
   const files: SourceFile[] = [
     { path: 'features/totp/pages.ts', text: `t('page.totp.title')` },
-    { path: 'app/home.ts', text: `t('page.totp.title') + t('page.home.title')` },
+    { path: 'app/route/home.ts', text: `t('page.totp.title') + t('page.home.title')` },
   ];
   const catalog = { path: 'features/totp/messages/en.json', text: '{ "page.totp.title": "Apps" }' };
   const faults = ceilingFaults(architectureFindings(files, [catalog]), {
     'feature named outside': { 'features/totp': 1 },
   });
-  assert.deepEqual(faults, ['message: app/home.ts -> features/totp has 1, allowed are 0']);
+  assert.deepEqual(faults, ['message: app/route/home.ts -> features/totp has 1, allowed are 0']);
 });
 
 test('the rules accept correct code', () => {

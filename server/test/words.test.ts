@@ -75,7 +75,7 @@ describe('it reports', () => {
         sourcePassages(path, text).map((one) => mannerismsIn(one.text).length);
       const [once, code] = [1, 0];
       assert.deepEqual(counts('server/src/kit/id.ts', `/** It is ${phrase} here. */`), [once, code]);
-      assert.deepEqual(counts('server/src/cli/key.ts', `say('it is ${phrase} here');`), [0, once]);
+      assert.deepEqual(counts('server/src/cli/command/key.ts', `say('it is ${phrase} here');`), [0, once]);
       assert.deepEqual(counts('server/src/kit/id.test.ts', `test('it is ${phrase}', run);`), [0, once]);
       const [mails, pages] = catalogPassages('en.json', JSON.stringify({ 'mail.a.b': phrase, 'page.a': '' }));
       assert.deepEqual(

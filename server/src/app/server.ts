@@ -13,10 +13,10 @@ import { watchMethods } from '../http/server/wrong-method.ts';
 import { installSource } from '../identity/guard.ts';
 import { Access, accessOf, collectRoutes, type RouteEntry } from './access.ts';
 import type { Service } from './service.ts';
-import { healthRoutes } from './health.ts';
-import { exitPages, homeRoutes, languagePages, pageSender, sendProblemPage } from './home.ts';
-import { describeRoutes, openapiRoutes } from './openapi.ts';
-import { problemRoutes } from './problem-pages.ts';
+import { healthRoutes } from './route/health.ts';
+import { exitPages, homeRoutes, languagePages, pageSender, sendProblemPage } from './route/home.ts';
+import { describeRoutes, openapiRoutes } from './route/openapi.ts';
+import { problemRoutes } from './route/problem-pages.ts';
 
 export interface BienvenueOptions {
   /** From `openService`. */

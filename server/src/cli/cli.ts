@@ -17,16 +17,16 @@ type Load = () => Promise<(context: CommandContext) => Command>;
  * are.
  */
 const commands = new Map<string, Load>([
-  ['serve', () => import('./serve.ts').then((module) => module.serveCommand)],
-  ['config', () => import('./config.ts').then((module) => module.configCommand)],
-  ['migrate', () => import('./migrate.ts').then((module) => module.migrateCommand)],
-  ['user', () => import('./user.ts').then((module) => module.userCommand)],
-  ['session', () => import('./session.ts').then((module) => module.sessionCommand)],
-  ['audit', () => import('./audit.ts').then((module) => module.auditCommand)],
-  ['mail', () => import('./mail.ts').then((module) => module.mailCommand)],
-  ['key', () => import('./key.ts').then((module) => module.keyCommand)],
-  ['signing-key', () => import('./key.ts').then((module) => module.signingKeyCommand)],
-  ['doctor', () => import('./doctor.ts').then((module) => module.doctorCommand)],
+  ['serve', () => import('./command/serve.ts').then((module) => module.serveCommand)],
+  ['config', () => import('./command/config.ts').then((module) => module.configCommand)],
+  ['migrate', () => import('./command/migrate.ts').then((module) => module.migrateCommand)],
+  ['user', () => import('./command/user.ts').then((module) => module.userCommand)],
+  ['session', () => import('./command/session.ts').then((module) => module.sessionCommand)],
+  ['audit', () => import('./command/audit.ts').then((module) => module.auditCommand)],
+  ['mail', () => import('./command/mail.ts').then((module) => module.mailCommand)],
+  ['key', () => import('./command/key.ts').then((module) => module.keyCommand)],
+  ['signing-key', () => import('./command/key.ts').then((module) => module.signingKeyCommand)],
+  ['doctor', () => import('./command/doctor.ts').then((module) => module.doctorCommand)],
 ]);
 
 /** Loaded when a command runs that needs a service or belongs to a feature, and for help. */

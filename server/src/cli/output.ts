@@ -1,7 +1,7 @@
 // Prints a failure of a command as one sentence on standard error, and sets the exit code for scripts.
 import { inspect } from 'node:util';
 import { KeysRefused } from '../kit/keyring.ts';
-import { printable } from '../kit/printable.ts';
+import { printable } from '../kit/text/printable.ts';
 import { Problem } from '../kit/problem.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
 import { NewerSchema } from '../db/migrate.ts';

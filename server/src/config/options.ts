@@ -1,7 +1,7 @@
 // Options of the core. The options of a module are in `options.ts` of its folder.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { defaultConnections, type Pooler } from '../kit/postgres-url.ts';
+import { defaultConnections, type Pooler } from '../kit/postgres/postgres-url.ts';
 import { brandOptions, checkBrandOptions } from './brand-options.ts';
 import { defaultDataDir, option, type OptionCheck, type OptionValues } from './option.ts';
 import {

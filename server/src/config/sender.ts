@@ -1,6 +1,6 @@
 // Parses the sender of emails, and the name by which the service introduces itself to a mail server.
 import { isIPv4, isIPv6 } from 'node:net';
-import { asciiDomain } from '../kit/domain.ts';
+import { asciiDomain } from '../kit/text/domain.ts';
 import { OptionFault } from './parse.ts';
 
 /** The sender of emails. */

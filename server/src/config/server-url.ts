@@ -1,7 +1,7 @@
 // Parses the URLs of the database and the mail server as they will be used, so that a URL that cannot work is found at
 // the start instead of with the first connection.
-import { tlsModes } from '../kit/postgres-tls.ts';
-import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres-url.ts';
+import { tlsModes } from '../kit/postgres/postgres-tls.ts';
+import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
 import { OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';

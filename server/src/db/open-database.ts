@@ -1,8 +1,8 @@
 // Opens and migrates the database that a URL names.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { postgresTls } from '../kit/postgres-tls.ts';
-import { defaultConnections, type Pooler } from '../kit/postgres-url.ts';
+import { postgresTls } from '../kit/postgres/postgres-tls.ts';
+import { defaultConnections, type Pooler } from '../kit/postgres/postgres-url.ts';
 import { Problem } from '../kit/problem.ts';
 import { DatabaseRefused, type Database } from './database.ts';
 import { migrate } from './migrate.ts';

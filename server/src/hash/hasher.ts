@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { Problem } from '../kit/problem.ts';
 import { secondMs } from '../kit/clock.ts';
-import { maxPasswordUnits } from '../kit/text-length.ts';
+import { maxPasswordUnits } from '../kit/text/text-length.ts';
 import { HashPool } from './hash-pool.ts';
 import type { Match } from './hash-worker.ts';
 

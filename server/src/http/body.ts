@@ -2,7 +2,7 @@
 // content type.
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
-import { findRepeatedMember } from '../kit/json.ts';
+import { findRepeatedMember } from '../kit/text/json.ts';
 import { fieldProblem, Problem } from '../kit/problem.ts';
 
 /** Maximum bytes of a request body: several times an email, a token and a password of 1,024 bytes. */

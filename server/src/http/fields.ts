@@ -1,6 +1,6 @@
 // Declares the schemas of fields that several routes share, and the rate-limit cost of requests.
 import Type from 'typebox';
-import { maxEmailUnits, maxPasswordUnits } from '../kit/text-length.ts';
+import { maxEmailUnits, maxPasswordUnits } from '../kit/text/text-length.ts';
 
 /** Maximum length of a token field: more than any token. */
 const tokenCharacters = 300;

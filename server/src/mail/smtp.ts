@@ -1,7 +1,7 @@
 // Sends mails to an SMTP server. TLS is required unless the server is on this machine, and certificates are verified.
 import type { Transporter } from 'nodemailer';
 import type { Attachment } from 'nodemailer/lib/mailer/index.js';
-import { printableLine } from '../kit/printable.ts';
+import { printableLine } from '../kit/text/printable.ts';
 import type { CoreOptions } from '../config/options.ts';
 import { isLoopback } from '../config/parse.ts';
 import type { Sender } from '../config/sender.ts';

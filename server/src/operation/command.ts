@@ -1,6 +1,6 @@
 // What all commands share: how a feature contributes one, and their output, a table or JSON on standard output.
 import type { Command } from 'commander';
-import { printable } from '../kit/printable.ts';
+import { printable } from '../kit/text/printable.ts';
 import type { AuditSource } from '../audit/event.ts';
 
 /** Input of a command of a feature. `Parts` are the parts of the core and the options that commands may use. */

@@ -11,7 +11,7 @@ import { openSigningKey } from '../keys/signing-key.ts';
 import { listStoredKeys } from '../keys/signing-key-store.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { KeysRefused, type Keyring } from '../kit/keyring.ts';
-import { postgresTls } from '../kit/postgres-tls.ts';
+import { postgresTls } from '../kit/postgres/postgres-tls.ts';
 import { statOf } from './data-owner.ts';
 import type { Finding } from './finding.ts';
 

@@ -1,6 +1,6 @@
 // Sends one mail and says at which step of the conversation with the mail server it failed.
 import { isIP } from 'node:net';
-import { printableLine } from '../kit/printable.ts';
+import { printableLine } from '../kit/text/printable.ts';
 import { smtpTransport, type MailServer, type OutgoingMail, type SmtpTrace } from '../mail/smtp.ts';
 
 /** Steps of sending a mail, in their order. */

@@ -1,6 +1,6 @@
 // Validates the details of a user: name, picture, identifiers of other systems and metadata.
 import { fieldProblem } from '../kit/problem.ts';
-import { maxNameUnits } from '../kit/text-length.ts';
+import { maxNameUnits } from '../kit/text/text-length.ts';
 
 /** A JSON object of an application. The service stores it and gives it no meaning. */
 export type JsonObject = Readonly<Record<string, unknown>>;

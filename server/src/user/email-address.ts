@@ -1,7 +1,7 @@
 // Validates and normalizes email addresses, and decides whether two of them are the same. Every input of an address is
 // normalized here before it is counted, compared or stored.
-import { asciiDomain } from '../kit/domain.ts';
-import { maxEmailUnits } from '../kit/text-length.ts';
+import { asciiDomain } from '../kit/text/domain.ts';
+import { maxEmailUnits } from '../kit/text/text-length.ts';
 import { fieldProblem } from '../kit/problem.ts';
 
 /** Octets of an address and of its local part (RFC 5321 §4.5.3.1; RFC 3696 erratum 1690). */

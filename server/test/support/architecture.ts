@@ -30,6 +30,8 @@ const levels: readonly (readonly string[])[] = [
 
 /** Folders that consist of several modules, with their levels; '' stands for the files directly in the folder. */
 const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  // Small things that know nothing of the service; two folders of them on one subject each.
+  kit: [['postgres', 'text'], ['']],
   // What both engines share, each engine, and the choice between them.
   db: [[''], ['postgres', 'sqlite'], ['open-database.ts']],
   // From what each request reads and each reply has, up to the server that connects them.
@@ -61,6 +63,10 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['declaration.ts'],
     ['module.ts'],
   ],
+  // The service's own routes, and what mounts them with those of the modules.
+  app: [['route'], ['']],
+  // What every command receives and prints, the commands, and the program that lists them.
+  cli: [['context.ts', 'output.ts'], ['command'], ['']],
 };
 
 /** Packages, and the files that may use them. */

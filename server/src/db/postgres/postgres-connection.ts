@@ -1,6 +1,6 @@
 // One connection to PostgreSQL: how statements are sent on it, which depends on what is between the service and the server.
 import type pg from 'pg';
-import type { Pooler } from '../../kit/postgres-url.ts';
+import type { Pooler } from '../../kit/postgres/postgres-url.ts';
 import { leavesConnection, toError } from './postgres-error.ts';
 import type { Compiled } from '../statement.ts';
 

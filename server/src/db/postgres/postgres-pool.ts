@@ -2,7 +2,12 @@
 // connections to it, and discards connections after a fault.
 import pg from 'pg';
 import { Problem } from '../../kit/problem.ts';
-import { readPostgresUrl, serverName, type Pooler, type PostgresServers } from '../../kit/postgres-url.ts';
+import {
+  readPostgresUrl,
+  serverName,
+  type Pooler,
+  type PostgresServers,
+} from '../../kit/postgres/postgres-url.ts';
 import { Connection, mannerOf, plannerSettings, settings, type Manner } from './postgres-connection.ts';
 import { isOfServer, toError } from './postgres-error.ts';
 import '../problem.ts';

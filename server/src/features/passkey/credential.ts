@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type * as WebauthnLibrary from '@simplewebauthn/server';
 import type * as WebauthnHelpers from '@simplewebauthn/server/helpers';
-import { findRepeatedMember } from '../../kit/json.ts';
+import { findRepeatedMember } from '../../kit/text/json.ts';
 
 type Registration = WebauthnLibrary.RegistrationResponseJSON;
 type Assertion = WebauthnLibrary.AuthenticationResponseJSON;

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { minuteMs, type Clock } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import { fieldProblem } from '../../kit/problem.ts';
-import { normalizeCode } from '../../kit/typed-code.ts';
+import { normalizeCode } from '../../kit/text/typed-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type { CodeSigner } from '../../identity/context.ts';

@@ -6,7 +6,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
 import { Problem } from '../../kit/problem.ts';
-import { normalizeCode } from '../../kit/typed-code.ts';
+import { normalizeCode } from '../../kit/text/typed-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
 import type {

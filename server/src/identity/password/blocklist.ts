@@ -5,7 +5,7 @@
 // `passwordpassword`, `aaaaaaaaaaaaaaa` and `qwertyuiopasdfg` are rejected; four unrelated words are accepted.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { maxEmailUnits } from '../../kit/text-length.ts';
+import { maxEmailUnits } from '../../kit/text/text-length.ts';
 import type { PasswordCheck } from '../../user/password-rule.ts';
 
 /** Shorter words of an address or a name occur in other words by chance. */

@@ -1,5 +1,5 @@
 // Decides whether a password may be set. Runs whenever one is set, never at login: an older password stays usable.
-import { maxPasswordLength, maxPasswordUnits } from '../../kit/text-length.ts';
+import { maxPasswordLength, maxPasswordUnits } from '../../kit/text/text-length.ts';
 import { fieldProblem, type Problem } from '../../kit/problem.ts';
 import type { PasswordCheck, PasswordRule } from '../../user/password-rule.ts';
 

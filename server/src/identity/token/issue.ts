@@ -1,7 +1,7 @@
 // Issues one-time tokens: decides which other tokens of the kind stay live, and stores the digests.
 import { minuteMs } from '../../kit/clock.ts';
 import { createToken } from '../../kit/secret.ts';
-import { createShortCode, parseShortCode } from '../../kit/short-code.ts';
+import { createShortCode, parseShortCode } from '../../kit/text/short-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { Proof as MailedToken } from '../../mail/mail-kind.ts';
 import { noUserId, type User } from '../../user/user.ts';

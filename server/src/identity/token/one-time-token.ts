@@ -4,7 +4,7 @@
 // of the owner; consuming one revokes the others.
 import { Problem } from '../../kit/problem.ts';
 import { digest, equalDigests, parseToken, type TokenParts } from '../../kit/secret.ts';
-import { parseShortCode } from '../../kit/short-code.ts';
+import { parseShortCode } from '../../kit/text/short-code.ts';
 import type { Database } from '../../db/database.ts';
 import { isSameAddress, keyOfAddress, toEmailAddress, type EmailAddress } from '../../user/email-address.ts';
 import { findUserByEmail, findUserById } from '../../user/store.ts';

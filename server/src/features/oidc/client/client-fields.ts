@@ -1,5 +1,5 @@
 // The fields of a client, as a file or a command gives them.
-import { asciiDomain } from '../../../kit/domain.ts';
+import { asciiDomain } from '../../../kit/text/domain.ts';
 import { toEmailAddress } from '../../../user/email-address.ts';
 import { deviceGrant, type AuthMethod, type ClientKind, type SigningAlg } from './client.ts';
 import { displayName, field, flag, integer, list, oneOf, scopeList, text } from './field.ts';

@@ -6,7 +6,7 @@ import type { Clock } from '../../../kit/clock.ts';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../../kit/clock.ts';
 import { generateUuid } from '../../../kit/id.ts';
 import type { Log } from '../../../kit/log.ts';
-import { printableLine } from '../../../kit/printable.ts';
+import { printableLine } from '../../../kit/text/printable.ts';
 import { LogThrottle } from '../../../kit/log-throttle.ts';
 import type { Database } from '../../../db/database.ts';
 import type { OutgoingFetch } from '../../../outgoing/outgoing.ts';

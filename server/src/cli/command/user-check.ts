@@ -1,20 +1,20 @@
 // The commands that show the state of an account and correct it: show, why, confirm, unlock.
 import type { Command } from 'commander';
-import { formatInstant } from '../kit/clock.ts';
-import type { JsonObject, Metadata } from '../user/details.ts';
-import { findMetadata } from '../user/details-store.ts';
-import { keyOfAddress, requireEmailAddress } from '../user/email-address.ts';
-import type { User } from '../user/user.ts';
-import { resetAttempts } from '../identity/operations.ts';
-import type { Finding } from '../identity/sign-in-facts.ts';
-import { listDevices } from '../identity/sign-in/device-store.ts';
-import { checkSignIn } from '../identity/sign-in-check.ts';
-import { maxAttempts } from '../identity/attempt/store.ts';
-import type { MarkedAs } from '../identity/account/verification.ts';
-import type { IdentityCore } from '../module.ts';
-import { requireOne, requireUser, type CommandContext, type UserName } from './context.ts';
-import { CommandError } from '../operation/refusal.ts';
-import { operator, print, showInstant, table } from '../operation/command.ts';
+import { formatInstant } from '../../kit/clock.ts';
+import type { JsonObject, Metadata } from '../../user/details.ts';
+import { findMetadata } from '../../user/details-store.ts';
+import { keyOfAddress, requireEmailAddress } from '../../user/email-address.ts';
+import type { User } from '../../user/user.ts';
+import { resetAttempts } from '../../identity/operations.ts';
+import type { Finding } from '../../identity/sign-in-facts.ts';
+import { listDevices } from '../../identity/sign-in/device-store.ts';
+import { checkSignIn } from '../../identity/sign-in-check.ts';
+import { maxAttempts } from '../../identity/attempt/store.ts';
+import type { MarkedAs } from '../../identity/account/verification.ts';
+import type { IdentityCore } from '../../module.ts';
+import { requireOne, requireUser, type CommandContext, type UserName } from '../context.ts';
+import { CommandError } from '../../operation/refusal.ts';
+import { operator, print, showInstant, table } from '../../operation/command.ts';
 
 interface Flags {
   readonly json?: boolean;

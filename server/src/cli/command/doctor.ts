@@ -1,20 +1,20 @@
 // Checks everything that the service needs, and says how to mend what is wrong.
 import { Command } from 'commander';
-import { brandNotes } from '../brand/color.ts';
-import { ConfigurationFault } from '../config/read-options.ts';
-import { migratedModules } from '../app/migrations.ts';
-import { readOptions, type Configuration } from '../app/options.ts';
-import { checkAddress } from '../operation/address-check.ts';
-import { becomeOwner } from '../operation/data-owner.ts';
-import { announce, shownDatabase } from '../operation/data-place.ts';
-import { checkDatabase } from '../operation/database-check.ts';
-import { checkFiles } from '../operation/file-check.ts';
-import type { Finding } from '../operation/finding.ts';
-import { checkMail } from '../operation/mail-check.ts';
-import { CommandError } from '../operation/refusal.ts';
-import type { CommandContext } from './context.ts';
-import { print, table } from '../operation/command.ts';
-import { exitCode } from './output.ts';
+import { brandNotes } from '../../brand/color.ts';
+import { ConfigurationFault } from '../../config/read-options.ts';
+import { migratedModules } from '../../app/migrations.ts';
+import { readOptions, type Configuration } from '../../app/options.ts';
+import { checkAddress } from '../../operation/address-check.ts';
+import { becomeOwner } from '../../operation/data-owner.ts';
+import { announce, shownDatabase } from '../../operation/data-place.ts';
+import { checkDatabase } from '../../operation/database-check.ts';
+import { checkFiles } from '../../operation/file-check.ts';
+import type { Finding } from '../../operation/finding.ts';
+import { checkMail } from '../../operation/mail-check.ts';
+import { CommandError } from '../../operation/refusal.ts';
+import type { CommandContext } from '../context.ts';
+import { print, table } from '../../operation/command.ts';
+import { exitCode } from '../output.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { Problem } from '../kit/problem.ts';
-import { isReadOnly, readVersions } from '../db/migrate.ts';
-import type { Database } from '../db/database.ts';
-import '../db/problem.ts';
+import { Problem } from '../../kit/problem.ts';
+import { isReadOnly, readVersions } from '../../db/migrate.ts';
+import type { Database } from '../../db/database.ts';
+import '../../db/problem.ts';
 
 const Status = Type.Object({ status: Type.String() });
 

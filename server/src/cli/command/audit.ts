@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import type { AuditEvent } from '../audit/event.ts';
-import { count, requireUser, type CommandContext } from './context.ts';
-import { print, showInstant, table } from '../operation/command.ts';
-import { exitCode } from './output.ts';
+import type { AuditEvent } from '../../audit/event.ts';
+import { count, requireUser, type CommandContext } from '../context.ts';
+import { print, showInstant, table } from '../../operation/command.ts';
+import { exitCode } from '../output.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -3,18 +3,18 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { getProblem, Problem } from '../kit/problem.ts';
-import { Message } from '../http/fields.ts';
-import { addressOf, notice } from '../http/markup.ts';
-import { wantsPage } from '../http/pages.ts';
-import { sendProblem, type ProblemSender } from '../http/reply/problem-handler.ts';
-import { exitPath } from '../page/exit.ts';
-import { form, pageForms } from '../page/form-page.ts';
-import { problemText } from '../page/form.ts';
-import { formField, seeOther, type PageKit } from '../page/page.ts';
-import { paths } from '../page/paths.ts';
-import type { Accounts } from '../identity/account/account.ts';
-import type { SessionGuardParts } from '../identity/session/guard.ts';
+import { getProblem, Problem } from '../../kit/problem.ts';
+import { Message } from '../../http/fields.ts';
+import { addressOf, notice } from '../../http/markup.ts';
+import { wantsPage } from '../../http/pages.ts';
+import { sendProblem, type ProblemSender } from '../../http/reply/problem-handler.ts';
+import { exitPath } from '../../page/exit.ts';
+import { form, pageForms } from '../../page/form-page.ts';
+import { problemText } from '../../page/form.ts';
+import { formField, seeOther, type PageKit } from '../../page/page.ts';
+import { paths } from '../../page/paths.ts';
+import type { Accounts } from '../../identity/account/account.ts';
+import type { SessionGuardParts } from '../../identity/session/guard.ts';
 
 /** `GET /`: answers programs with JSON and shows people where to sign in. */
 export function homeRoutes({

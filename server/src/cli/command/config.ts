@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { showOption } from '../config/read-options.ts';
-import { allOptions, readOptions } from '../app/options.ts';
-import type { CommandContext } from './context.ts';
-import { print, table } from '../operation/command.ts';
+import { showOption } from '../../config/read-options.ts';
+import { allOptions, readOptions } from '../../app/options.ts';
+import type { CommandContext } from '../context.ts';
+import { print, table } from '../../operation/command.ts';
 
 export function configCommand({ environment }: CommandContext): Command {
   return new Command('config')

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { migratedModules } from '../app/migrations.ts';
-import { migrateDatabase } from '../db/open-database.ts';
-import type { CommandContext } from './context.ts';
-import { print } from '../operation/command.ts';
+import { migratedModules } from '../../app/migrations.ts';
+import { migrateDatabase } from '../../db/open-database.ts';
+import type { CommandContext } from '../context.ts';
+import { print } from '../../operation/command.ts';
 
 export function migrateCommand({ enter }: CommandContext): Command {
   return new Command('migrate')

@@ -1,22 +1,20 @@
 // Runs the service: starts it, records the start, and stops it at a signal.
 import { Command } from 'commander';
-import { secondMs } from '../kit/clock.ts';
-import { postgresTls } from '../kit/postgres-tls.ts';
-import { readOptions, type Configuration } from '../app/options.ts';
-import { migratedModules } from '../app/migrations.ts';
-import { openDatabase, sqlitePath } from '../db/open-database.ts';
-import { listen, originOf, type Listening } from '../app/listen.ts';
-import { createApp } from '../app/server.ts';
-import { buildService } from '../app/core.ts';
-import { prepareStart, startJobs } from '../app/service.ts';
-import { serviceEvents } from '../app/event.ts';
-import { createLog } from '../http/log.ts';
-import type { CommandContext } from './context.ts';
-import { becomeOwner } from '../operation/data-owner.ts';
-import { shownDatabase } from '../operation/data-place.ts';
-import { CommandError } from '../operation/refusal.ts';
-
-import { addressSentence, requireStartable } from '../operation/start-check.ts';
+import { secondMs } from '../../kit/clock.ts';
+import { readOptions } from '../../app/options.ts';
+import { migratedModules } from '../../app/migrations.ts';
+import { openDatabase } from '../../db/open-database.ts';
+import { listen, originOf, type Listening } from '../../app/listen.ts';
+import { createApp } from '../../app/server.ts';
+import { buildService } from '../../app/core.ts';
+import { prepareStart, startJobs } from '../../app/service.ts';
+import { serviceEvents } from '../../app/event.ts';
+import { createLog } from '../../http/log.ts';
+import type { CommandContext } from '../context.ts';
+import { becomeOwner } from '../../operation/data-owner.ts';
+import { databaseFacts } from '../../operation/data-place.ts';
+import { CommandError } from '../../operation/refusal.ts';
+import { addressSentence, requireStartable } from '../../operation/start-check.ts';
 
 /** How long a stop waits for running requests. */
 const stopMs = 10 * secondMs;
@@ -49,7 +47,7 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         // A system error of listen(2): since the check above, another program may have taken the port.
         throw new CommandError(addressSentence(error as NodeJS.ErrnoException, host, port), { cause: error });
       }
-      log.info(databaseFacts(configuration, environment), 'The database is open');
+      log.info(databaseFacts(databaseUrl, environment), 'The database is open');
       startJobs(service);
       const { db, events } = service.core.context;
       await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
@@ -93,14 +91,4 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       if (pretty && mails !== undefined) log.info({}, `Emails are not sent. Read them at ${mails}`);
       if (pretty) log.info({}, 'Press Ctrl+C to stop');
     });
-}
-
-/** What the log says about the database. */
-function databaseFacts(
-  { options }: Configuration,
-  environment: CommandContext['environment'],
-): Readonly<Record<string, string>> {
-  const database = shownDatabase(options.databaseUrl);
-  if (sqlitePath(options.databaseUrl) !== undefined) return { database };
-  return { database, transport: postgresTls(options.databaseUrl, environment).says };
 }

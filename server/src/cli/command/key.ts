@@ -2,18 +2,18 @@
 // the current key), and those that sign tokens (list, rotate, retire).
 import { Command } from 'commander';
 import { resolve } from 'node:path';
-import { sealedColumns } from '../app/sealed-columns.ts';
-import { readOptions, type Configuration } from '../app/options.ts';
-import type { Environment } from '../config/read-options.ts';
-import { formatInstant, systemClock } from '../kit/clock.ts';
-import { openKeyring, readKeys, rotateKeys } from '../keys/open-keyring.ts';
-import { reseal } from '../keys/sealed.ts';
-import type { SigningKeyEntry } from '../keys/signing-key-life.ts';
-import type { CommandContext } from './context.ts';
-import { becomeOwnerOfFolder } from '../operation/data-owner.ts';
-import { announce } from '../operation/data-place.ts';
-import { CommandError } from '../operation/refusal.ts';
-import { operator, print, showInstant, table } from '../operation/command.ts';
+import { sealedColumns } from '../../app/sealed-columns.ts';
+import { readOptions, type Configuration } from '../../app/options.ts';
+import type { Environment } from '../../config/read-options.ts';
+import { formatInstant, systemClock } from '../../kit/clock.ts';
+import { openKeyring, readKeys, rotateKeys } from '../../keys/open-keyring.ts';
+import { reseal } from '../../keys/sealed.ts';
+import type { SigningKeyEntry } from '../../keys/signing-key-life.ts';
+import type { CommandContext } from '../context.ts';
+import { becomeOwnerOfFolder } from '../../operation/data-owner.ts';
+import { announce } from '../../operation/data-place.ts';
+import { CommandError } from '../../operation/refusal.ts';
+import { operator, print, showInstant, table } from '../../operation/command.ts';
 
 /** Rows between two lines of progress. */
 const progressRows = 1000;

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { CommandHost, runProgram, withoutPlace } from '../../test/support/program.ts';
-import { createData, temporaryFolder } from '../../test/support/running-service.ts';
-import { sealedColumns } from '../app/sealed-columns.ts';
+import { CommandHost, runProgram, withoutPlace } from '../../../test/support/program.ts';
+import { createData, temporaryFolder } from '../../../test/support/running-service.ts';
+import { sealedColumns } from '../../app/sealed-columns.ts';
 
 const host = new CommandHost();
 after(() => host.close());

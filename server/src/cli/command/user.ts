@@ -2,12 +2,12 @@
 import { password as askPassword, isCancel } from '@clack/prompts';
 import { Command } from 'commander';
 import { text as readAll } from 'node:stream/consumers';
-import { requireEmailAddress } from '../user/email-address.ts';
-import { listUsers } from '../user/store.ts';
-import type { NewDetails } from '../identity/details/details.ts';
-import { count, requireUser, type CommandContext } from './context.ts';
-import { CommandError } from '../operation/refusal.ts';
-import { operator, print, showInstant, table } from '../operation/command.ts';
+import { requireEmailAddress } from '../../user/email-address.ts';
+import { listUsers } from '../../user/store.ts';
+import type { NewDetails } from '../../identity/details/details.ts';
+import { count, requireUser, type CommandContext } from '../context.ts';
+import { CommandError } from '../../operation/refusal.ts';
+import { operator, print, showInstant, table } from '../../operation/command.ts';
 import { confirmUser, describeMetadata, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
 
 interface Flags {

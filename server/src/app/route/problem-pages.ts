@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { findProblem, Problem } from '../kit/problem.ts';
-import { problemType } from '../http/reply/problem-handler.ts';
+import { findProblem, Problem } from '../../kit/problem.ts';
+import { problemType } from '../../http/reply/problem-handler.ts';
 
 const ProblemDescription = Type.Object({
   type: Type.String(),
