@@ -32,7 +32,8 @@ function factsOf({ managed_by: managedBy, created_at: createdAt, updated_at: upd
   return { managedBy, createdAt, updatedAt };
 }
 
-function toClient({ id, kind, settings, ...row }: Row<'id' | 'kind'>): Client {
+/** Converts a row to a client. */
+export function toClient({ id, kind, settings, ...row }: Row<'id' | 'kind'>): Client {
   const rest = JSON.parse(settings) as Omit<NewClient, 'id' | 'name' | 'kind'>; // settingsOf() wrote it
   return { id, name: row.name, kind: kind as ClientKind, ...rest, ...factsOf({ settings, ...row }) };
 }

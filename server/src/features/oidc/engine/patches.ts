@@ -10,6 +10,7 @@ import { useOnce } from '../grant/token-store.ts';
 import { acrOf, requestedAcrs, type RequestedAcr } from '../session/acr.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { sidOf } from '../session/sid.ts';
+import { currentUnit } from '../token/unit.ts';
 import { storedId, tokenPrefixes } from '../token/token-form.ts';
 
 export interface PatchParts {
@@ -109,7 +110,10 @@ function compareSecrets(provider: Provider, { db, clock, limit, networkOf }: Pat
   ): Promise<boolean> {
     const network = networkOf();
     if (!limit.maySecretBeTried(this.clientId, network)) return false;
-    const matches = isSecret(await listLiveSecrets(db, this.clientId, clock()), given);
+    const matches = isSecret(
+      currentUnit()?.seen.secrets.get(this.clientId) ?? (await listLiveSecrets(db, this.clientId, clock())),
+      given,
+    );
     if (!matches) limit.noteWrongSecret(this.clientId, network);
     return matches;
   };

@@ -7,7 +7,7 @@ import type { Events } from '../../../identity/event.ts';
 import { noteConsentUse, removeGrant } from '../grant/grant-store.ts';
 import { dayMs, type Clock } from '../../../kit/clock.ts';
 import { findUserById } from '../../../user/store.ts';
-import type { UserAccount } from '../session/account.ts';
+import type { EngineClient, UserAccount } from '../session/account.ts';
 import { pollSeconds, type DevicePolls } from '../token/device-polls.ts';
 import { engineEvents, tokenReusedMail } from './event.ts';
 import type { RefreshReplay } from '../token/refresh-replay.ts';
@@ -189,7 +189,9 @@ async function settleOther(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
 /** Stores at most once a day that a client used what the user allowed it. */
 async function noteUse({ clock }: SettleParts, tx: Database, { oidc }: KoaContextWithOIDC): Promise<void> {
   const { user } = (oidc.account ?? {}) as Partial<UserAccount>;
-  if (user === undefined || oidc.client === undefined) return;
+  const { client } = oidc;
+  if (user === undefined || client === undefined) return;
+  if ((client as unknown as EngineClient).bienvenue_first_party === true) return; // it needs no consent
   const now = clock();
-  await noteConsentUse(tx, { userId: user.id, clientId: oidc.client.clientId, now, before: now - dayMs });
+  await noteConsentUse(tx, { userId: user.id, clientId: client.clientId, now, before: now - dayMs });
 }

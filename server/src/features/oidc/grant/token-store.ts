@@ -81,6 +81,43 @@ export function findToken(db: Database, id: string): Promise<IssuedToken | undef
   return db.first(selectById, { id });
 }
 
+/** A token with what it depends on. */
+export interface TokenInUse extends IssuedToken {
+  /** Handle of its session; null if it does not end with one. */
+  readonly sessionId: string | null;
+  /** The members of its grant, as JSON. */
+  readonly grantPayload: string | null;
+}
+
+const selectInUse = statement((sql, p: { id: string }) =>
+  sql
+    .selectFrom('oidc_tokens')
+    .leftJoin('oidc_sessions', 'oidc_sessions.uid', 'oidc_tokens.session_uid')
+    .leftJoin('oidc_grants', 'oidc_grants.id', 'oidc_tokens.grant_id')
+    .select([
+      'oidc_tokens.id as id',
+      'oidc_tokens.kind as kind',
+      'oidc_tokens.grant_id as grantId',
+      'oidc_tokens.user_id as userId',
+      'oidc_tokens.client_id as clientId',
+      'oidc_tokens.session_uid as sessionUid',
+      'oidc_tokens.user_code as userCode',
+      'oidc_tokens.payload as payload',
+      'oidc_tokens.sealed as sealed',
+      'oidc_tokens.consumed_at as consumedAt',
+      'oidc_tokens.replays as replays',
+      'oidc_tokens.expires_at as expiresAt',
+      'oidc_sessions.session_id as sessionId',
+      'oidc_grants.payload as grantPayload',
+    ])
+    .where('oidc_tokens.id', '=', p.id),
+);
+
+/** Finds a token with its session and its grant, in one statement: every use of a token reads all three. */
+export function findTokenInUse(db: Database, id: string): Promise<TokenInUse | undefined> {
+  return db.first(selectInUse, { id });
+}
+
 const selectByUserCode = statement((sql, p: { userCode: string }) =>
   sql.selectFrom('oidc_tokens').select(tokenColumns).where('user_code', '=', p.userCode),
 );

@@ -44,6 +44,14 @@ export interface Authentication {
 
 const uidBytes = 16;
 
+/** The session of a token, and the grant under which it was issued. */
+export interface TokenSession {
+  readonly sessionId: string;
+  readonly uid: string;
+  readonly clientId: string;
+  readonly grantId: string;
+}
+
 export class SessionView {
   readonly #parts: SessionViewParts;
 
@@ -107,10 +115,36 @@ export class SessionView {
     };
   }
 
-  /** Returns the change that stores which clients the session uses; `undefined` if nothing changes. */
-  saveOf({ uid, authorizations = {} }: AdapterPayload): ((tx: Database) => Promise<void>) | undefined {
-    const clients = Object.entries(authorizations).flatMap(([clientId, { sid, grantId }]) =>
-      sid === undefined ? [] : [{ clientId, sid, grantId: grantId ?? null }],
+  /** Returns the live session of a token under a grant, as the engine stores it; `undefined` if it has ended. */
+  async findOfToken({
+    sessionId,
+    uid,
+    clientId,
+    grantId,
+  }: TokenSession): Promise<AdapterPayload | undefined> {
+    const session = await this.#parts.sessions.findByHandle(sessionId);
+    if (session === undefined) return undefined;
+    const accountId = await this.#parts.details.subjectOf(session);
+    return {
+      ...frame,
+      kind: 'Session',
+      jti: uid,
+      uid,
+      accountId,
+      authorizations: { [clientId]: { grantId } },
+    };
+  }
+
+  /**
+   * Returns the change that stores which clients the session uses; `undefined` if nothing changes.
+   * @param known Grants by client that are stored.
+   */
+  saveOf(
+    { uid, authorizations = {} }: AdapterPayload,
+    known: ReadonlyMap<string, string | null> = new Map(),
+  ): ((tx: Database) => Promise<void>) | undefined {
+    const clients = Object.entries(authorizations).flatMap(([clientId, { sid, grantId = null }]) =>
+      sid === undefined || known.get(clientId) === grantId ? [] : [{ clientId, sid, grantId }],
     );
     if (uid === undefined || clients.length === 0) return undefined;
     return async (tx) => {

@@ -7,17 +7,18 @@ import type { Database } from '../../../db/database.ts';
 import type { ColumnCipher } from '../../../keys/sealed.ts';
 import { findUserBySubject } from '../../../user/details-store.ts';
 import { findUserById } from '../../../user/store.ts';
-import { findClient } from '../client/store.ts';
+import { findClientWithSecrets } from '../client/secret-store.ts';
 import { metadataOf } from '../client/metadata.ts';
 import { findGrant, removeGrant, saveGrant } from '../grant/grant-store.ts';
 import { findInteraction, removeInteraction, saveInteraction } from '../grant/interaction-store.ts';
 import {
-  findToken,
   findTokenByUserCode,
   removeToken,
   removeTokensOfGrant,
   saveToken,
+  findTokenInUse,
   type IssuedToken,
+  type TokenInUse,
 } from '../grant/token-store.ts';
 import type { RefreshReplay } from './refresh-replay.ts';
 import type { SessionView } from '../session/session-view.ts';
@@ -65,21 +66,29 @@ const unused: Adapter = {
 function sessionAdapter({ sessions, unit, db }: AdapterParts): Adapter {
   return {
     ...unused,
-    find: (token) => sessions.find(token),
-    findByUid: (uid) => sessions.findByUid(uid),
+    find: async (token) => {
+      const session = await sessions.find(token);
+      const known = unit()?.seen.sessionClients;
+      for (const [clientId, { grantId = null }] of Object.entries(session?.authorizations ?? {}))
+        known?.set(clientId, grantId);
+      return session;
+    },
+    findByUid: async (uid) => unit()?.seen.sessions.get(uid) ?? sessions.findByUid(uid),
     upsert: async (_token, payload) => {
-      const save = sessions.saveOf(payload);
+      const save = sessions.saveOf(payload, unit()?.seen.sessionClients);
       if (save !== undefined) await enqueue(unit(), db, 'client', save);
     },
   };
 }
 
-function clientAdapter({ db }: AdapterParts): Adapter {
+function clientAdapter({ db, clock, unit }: AdapterParts): Adapter {
   return {
     ...unused,
     find: async (id) => {
-      const client = await findClient(db, id);
-      return client && metadataOf(client);
+      const { client, secrets = [] } = (await findClientWithSecrets(db, id, clock())) ?? {};
+      if (client === undefined) return undefined;
+      unit()?.seen.secrets.set(id, secrets);
+      return metadataOf(client);
     },
   };
 }
@@ -88,18 +97,21 @@ function grantAdapter({ db, clock, unit }: AdapterParts): Adapter {
   return {
     ...unused,
     find: async (id) => {
+      const seen = unit()?.seen.grants.get(id);
+      if (seen !== undefined) return { ...seen };
       const row = await findGrant(db, id);
       return row && { ...parse(row.payload), jti: row.id };
     },
     upsert: async (id, { jti: _jti, ...payload }) => {
       const now = clock();
       const { accountId = '', clientId = '', exp = 0 } = payload;
-      await enqueue(unit(), db, 'grant', async (tx) => {
-        const user = await findUserBySubject(tx, accountId);
-        if (user === undefined) return;
+      const current = unit();
+      await enqueue(current, db, 'grant', async (tx) => {
+        const userId = await userIdOf(tx, current, accountId);
+        if (userId === null) return;
         await saveGrant(tx, {
           id,
-          userId: user.id,
+          userId,
           clientId,
           outlivesSession: Number(outlivesSession(payload)),
           payload: JSON.stringify(payload),
@@ -149,8 +161,8 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
   const isReread = rereadKinds.has(kind);
 
   /** Returns the members of a stored token that may still be used by its owner. */
-  const open = async (row: IssuedToken | undefined, given?: string): Promise<AdapterPayload | undefined> => {
-    if (row === undefined || row.kind !== kind || !(await isOwnerEnabled(db, row))) return undefined;
+  const open = async (row: TokenInUse | undefined, given?: string): Promise<AdapterPayload | undefined> => {
+    if (row === undefined || row.kind !== kind || !(await isInUse(parts, row))) return undefined;
     const payload = parse(row.payload);
     const jti = given ?? (row.sealed === null ? undefined : cipher.decrypt(row.sealed, row.id));
     if (row.consumedAt === null) {
@@ -173,8 +185,11 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
   return {
     ...unused,
     find: async (text) =>
-      hasPrefix(kind, text) ? open(await findToken(db, storedId(kind, text)), text) : undefined,
-    findByUserCode: async (userCode) => open(await findTokenByUserCode(db, storedId('user_code', userCode))),
+      hasPrefix(kind, text) ? open(await findTokenInUse(db, storedId(kind, text)), text) : undefined,
+    findByUserCode: async (userCode) => {
+      const row = await findTokenByUserCode(db, storedId('user_code', userCode));
+      return open(row && { ...row, sessionId: null, grantPayload: null });
+    },
     upsert: async (text, { jti: _jti, ...payload }, seconds = 0) => {
       const id = storedId(kind, text);
       const now = clock();
@@ -183,12 +198,11 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
       if (current !== undefined && kind === 'RefreshToken') current.successor = text;
       await enqueue(current, db, kind === 'RefreshToken' ? 'refresh' : 'token', async (tx) => {
         const { accountId, clientId = null, grantId = null, sessionUid, expiresWithSession } = payload;
-        const user = accountId === undefined ? undefined : await findUserBySubject(tx, accountId);
         await saveToken(tx, {
           id,
           kind,
           grantId,
-          userId: user?.id ?? null,
+          userId: await userIdOf(tx, current, accountId),
           clientId,
           sessionUid: expiresWithSession === true ? (sessionUid ?? null) : null,
           userCode: payload.userCode === undefined ? null : storedId('user_code', payload.userCode),
@@ -208,6 +222,31 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
     destroy: async (text) => enqueueEnd(unit(), db, (tx) => removeToken(tx, storedId(kind, text))),
     revokeByGrantId: async (grantId) => enqueueEnd(unit(), db, (tx) => removeTokensOfGrant(tx, grantId)),
   };
+}
+
+/** Notes what a token depends on; returns false if its session has ended, or its user was removed or disabled. */
+async function isInUse({ db, sessions, unit }: AdapterParts, row: TokenInUse): Promise<boolean> {
+  const seen = unit()?.seen;
+  const { clientId, grantId, grantPayload, sessionId, sessionUid: uid, userId } = row;
+  const { accountId } = parse(row.payload);
+  if (accountId !== undefined && userId !== null) seen?.userIds.set(accountId, userId);
+  if (grantId !== null && grantPayload !== null)
+    seen?.grants.set(grantId, { ...parse(grantPayload), jti: grantId });
+  if (uid === null || grantId === null || clientId === null) return isOwnerEnabled(db, row);
+  if (sessionId === null) return false;
+  const session = await sessions.findOfToken({ sessionId, uid, clientId, grantId });
+  if (session !== undefined) seen?.sessions.set(uid, session);
+  return session !== undefined;
+}
+
+/** Returns the id of a user; null without a subject, or if the user was removed. */
+async function userIdOf(
+  tx: Database,
+  unit: Unit | undefined,
+  subject: string | undefined,
+): Promise<number | null> {
+  if (subject === undefined) return null;
+  return unit?.seen.userIds.get(subject) ?? (await findUserBySubject(tx, subject))?.id ?? null;
 }
 
 /** A token of a user who was disabled is refused, also if it does not end with a session. */

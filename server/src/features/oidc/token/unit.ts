@@ -2,6 +2,7 @@
 // engine writes one row at a time, and decides by rows that it read before: without this, ten parallel redemptions of one
 // code would all get tokens.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AdapterPayload } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
 
 /** A change of a unit. */
@@ -36,7 +37,28 @@ export class AlreadyConsumed extends Error {
   }
 }
 
+/** What a request has read. The engine asks for the same rows again. */
+export interface Seen {
+  /** Sessions by uid, as the engine stores them. */
+  readonly sessions: Map<string, AdapterPayload>;
+  /** Grants by id, as the engine stores them. */
+  readonly grants: Map<string, AdapterPayload>;
+  /** Ids of users by subject. */
+  readonly userIds: Map<string, number>;
+  /** Grants by client under which the session is stored. */
+  readonly sessionClients: Map<string, string | null>;
+  /** Digests of the secrets of clients. */
+  readonly secrets: Map<string, readonly Uint8Array[]>;
+}
+
 export class Unit {
+  readonly seen: Seen = {
+    sessions: new Map(),
+    grants: new Map(),
+    userIds: new Map(),
+    sessionClients: new Map(),
+    secrets: new Map(),
+  };
   readonly #saves: { readonly kind: Kind; readonly write: Write }[] = [];
   readonly #ends: Write[] = [];
   readonly consumptions: Consumption[] = [];
