@@ -1,4 +1,4 @@
-// Declares the schemas of fields that several routes share, and the rate-limit cost of requests.
+// Declares the schemas of fields that several routes share.
 import Type from 'typebox';
 import { maxEmailUnits, maxPasswordUnits } from '../kit/text/text-length.ts';
 
@@ -58,10 +58,6 @@ export function toFactorLabel(typed: string | undefined): string | undefined {
     .slice(0, labelCharacters);
   return label === '' ? undefined : label;
 }
-
-/** Rate-limit units of a request that hashes a password, and of one that sends a mail. */
-export const hashCost = 3;
-export const mailCost = 5;
 
 export const Credentials = Type.Object({ email, password });
 export const Message = Type.Object({ message: Type.String() });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { allEvents, allMails } from '../../src/app/event-list.ts';
 import { dayMs, hourMs, minuteMs, secondMs } from '../../src/kit/clock.ts';
-import { mailCost } from '../../src/http/fields.ts';
+import { mailCost } from '../../src/http/limit/limits.ts';
 import type { MailKind } from '../../src/mail/mail-kind.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { addUser } from '../../src/user/new-user-store.ts';

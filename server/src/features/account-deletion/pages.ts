@@ -1,8 +1,7 @@
 // Closes the account of the signed-in user, from the page of their data.
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { mailCost } from '../../http/fields.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, mailCost } from '../../http/limit/limits.ts';
 import { addressOf, hidden, notice } from '../../http/markup.ts';
 import type { SectionPart } from '../../page/account-section.ts';
 import { form, formPage, pageForms, type PageRoutes } from '../../page/form-page.ts';

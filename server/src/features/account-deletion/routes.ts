@@ -2,10 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
-import { EmailMessage, mailCost, token, hashCost } from '../../http/fields.ts';
+import { EmailMessage, token } from '../../http/fields.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import type { AccountDeletion } from './deletion.ts';
 
 const Closed = Type.Object({

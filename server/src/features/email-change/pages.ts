@@ -2,8 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf, field } from '../../http/markup.ts';
-import { mailCost } from '../../http/fields.ts';
-import { hashing } from '../../http/limit/limits.ts';
+import { hashing, mailCost } from '../../http/limit/limits.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import type { AccountSection } from '../../page/account-section.ts';
 import { faultOf } from '../../page/form.ts';

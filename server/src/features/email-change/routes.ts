@@ -2,8 +2,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { email, EmailMessage, mailCost, password, token, hashCost } from '../../http/fields.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { email, EmailMessage, password, token } from '../../http/fields.ts';
+import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import { hashing } from '../../http/limit/limits.ts';

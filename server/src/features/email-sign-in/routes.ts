@@ -3,10 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { email, EmailMessage, LoginReply, mailCost, token, hashCost } from '../../http/fields.ts';
+import { email, EmailMessage, LoginReply, token } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
 import { sendLogin, loginBody } from '../../identity/sign-in/guard.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import type { EmailSignIn } from './email-sign-in.ts';
 import '../../identity/token/problem.ts';
 

@@ -2,11 +2,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type QrLibrary from 'qr';
 import Type from 'typebox';
-import { handle, factorLabel, hashCost, Message } from '../../http/fields.ts';
+import { handle, factorLabel, Message } from '../../http/fields.ts';
 import type { Totp } from './totp.ts';
 import type { BrowserCookies } from '../../identity/guard.ts';
 import { enrollmentSubjectOf, sendLogin } from '../../identity/sign-in/guard.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost } from '../../http/limit/limits.ts';
 import { subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 

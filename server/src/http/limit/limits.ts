@@ -6,7 +6,6 @@ import type { Clock } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Log } from '../../kit/log.ts';
 import type { ClientAddress } from './client-address.ts';
-import { mailCost } from '../fields.ts';
 import { isSafe } from '../method.ts';
 import { ProxyHint } from './proxy-hint.ts';
 import {
@@ -32,6 +31,10 @@ interface CostConfig {
   hashes?: true;
   isFreeRead?: true;
 }
+
+/** Rate-limit units of a request that hashes a password, and of one that sends a mail. */
+export const hashCost = 3;
+export const mailCost = 5;
 
 /** Returns the config of a route whose requests cost more than one unit, such as verifying a factor or sending a mail. */
 export function costing(units: number): object {

@@ -3,10 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
-import { Credentials, EmailMessage, mailCost, Message } from '../../http/fields.ts';
+import { Credentials, EmailMessage, Message } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
-import { freeRead, hashing } from '../../http/limit/limits.ts';
+import { freeRead, hashing, mailCost } from '../../http/limit/limits.ts';
 import type { Accounts } from './account.ts';
 import type { RegistrationPolicy } from './registration.ts';
 

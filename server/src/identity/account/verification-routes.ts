@@ -2,9 +2,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { email, EmailMessage, hashCost, mailCost, password, token } from '../../http/fields.ts';
+import { email, EmailMessage, password, token } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import type { EmailVerification } from './verification.ts';
 
 /** Confirmation of an address, at the access level `open`. */

@@ -1,8 +1,8 @@
 // The route that undoes the enrollment of an account's first second factor.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { EmailMessage, token, hashCost } from '../../http/fields.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { EmailMessage, token } from '../../http/fields.ts';
+import { costing, hashCost } from '../../http/limit/limits.ts';
 import type { Enrollment } from './enrollment.ts';
 
 /** Undoes the first second factor of an account. Access level `open`, because that factor may lock its owner out. */

@@ -3,20 +3,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import {
-  Credentials,
-  email,
-  EmailMessage,
-  hashCost,
-  LoginReply,
-  mailCost,
-  password,
-  token,
-} from '../../http/fields.ts';
+import { Credentials, email, EmailMessage, LoginReply, password, token } from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
 import { sendLogin, loginBody } from '../sign-in/guard.ts';
-import { costing, hashing } from '../../http/limit/limits.ts';
+import { costing, hashCost, hashing, mailCost } from '../../http/limit/limits.ts';
 import type { PasswordLogin } from './login.ts';
 import type { PasswordReset } from './reset.ts';
 import type { PasswordChange } from './change.ts';

@@ -2,8 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf } from '../../http/markup.ts';
-import { hashCost } from '../../http/fields.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost } from '../../http/limit/limits.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, requireGiven, type PageKit } from '../../page/page.ts';

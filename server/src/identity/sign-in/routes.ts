@@ -1,11 +1,11 @@
 // The route of the second factor of a login.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { EmailMessage, hashCost, proof } from '../../http/fields.ts';
+import { EmailMessage, proof } from '../../http/fields.ts';
 import { factorName } from '../factor/given-factor.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { pendingAuthenticationOf, sendLogin, loginBody } from './guard.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost } from '../../http/limit/limits.ts';
 import type { SignIn } from './sign-in.ts';
 
 const CompletingFactor = Type.Object({

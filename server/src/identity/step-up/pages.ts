@@ -2,8 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { isProblem } from '../../kit/problem.ts';
-import { hashCost } from '../../http/fields.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost } from '../../http/limit/limits.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { sectionList, type AccountSection } from '../../page/account-section.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';

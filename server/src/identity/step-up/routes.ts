@@ -1,9 +1,9 @@
 // The route of step-up.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { EmailMessage, hashCost, proof } from '../../http/fields.ts';
+import { EmailMessage, proof } from '../../http/fields.ts';
 import { factorName } from '../factor/given-factor.ts';
-import { costing } from '../../http/limit/limits.ts';
+import { costing, hashCost } from '../../http/limit/limits.ts';
 import type { BrowserCookies } from '../guard.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { StepUp } from './step-up.ts';

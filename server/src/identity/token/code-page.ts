@@ -2,9 +2,8 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { costing, hashing } from '../../http/limit/limits.ts';
+import { costing, hashCost, hashing, mailCost } from '../../http/limit/limits.ts';
 import { addressOf, field } from '../../http/markup.ts';
-import { hashCost, mailCost } from '../../http/fields.ts';
 import type { AskedMail } from '../../page/asked-mails.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import {

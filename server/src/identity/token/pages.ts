@@ -3,9 +3,8 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Problem } from '../../kit/problem.ts';
-import { costing, hashing } from '../../http/limit/limits.ts';
+import { costing, hashCost, hashing } from '../../http/limit/limits.ts';
 import { addressOf, hidden, notice } from '../../http/markup.ts';
-import { hashCost } from '../../http/fields.ts';
 import { toEmailAddress } from '../../user/email-address.ts';
 import { newPasswordField, refusalOf } from '../../page/form.ts';
 import { form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';

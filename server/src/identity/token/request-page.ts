@@ -2,8 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf } from '../../http/markup.ts';
-import { costing } from '../../http/limit/limits.ts';
-import { mailCost } from '../../http/fields.ts';
+import { costing, mailCost } from '../../http/limit/limits.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
 import { emailField } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';

@@ -2,8 +2,8 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../../kit/device.ts';
-import { hashCost, toFactorLabel } from '../../../http/fields.ts';
-import { costing } from '../../../http/limit/limits.ts';
+import { toFactorLabel } from '../../../http/fields.ts';
+import { costing, hashCost } from '../../../http/limit/limits.ts';
 import { addressOf, field, hidden } from '../../../http/markup.ts';
 import { form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import type { Translate } from '../../../http/pages.ts';

@@ -3,16 +3,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../../user/email-address.ts';
 import { ValueError } from '../../../user/user.ts';
-import {
-  email,
-  EmailMessage,
-  factorLabel,
-  hashCost,
-  LoginReply,
-  mailCost,
-  Message,
-} from '../../../http/fields.ts';
-import { costing } from '../../../http/limit/limits.ts';
+import { email, EmailMessage, factorLabel, LoginReply, Message } from '../../../http/fields.ts';
+import { costing, hashCost, mailCost } from '../../../http/limit/limits.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../../identity/guard.ts';
 import { sendLogin, loginBody } from '../../../identity/sign-in/guard.ts';
 import type { RegistrationPolicy } from '../../../identity/account/registration.ts';
