@@ -117,7 +117,7 @@ export function closedPages({
 export function undoPage(deletion: AccountDeletion): TokenPage {
   return {
     kind: deletionUndoKind,
-    async redeem({ token }, request) {
+    async redeem({ token }, { request }) {
       await deletion.undo(token, request.source);
       return undefined;
     },

@@ -112,7 +112,7 @@ export function changePage({
 }): TokenPage {
   return {
     kind: emailChangeKind,
-    async redeem({ token }, request, reply) {
+    async redeem({ token }, { request, reply }) {
       const { session } = request;
       // Without a session, the user signs in and returns to the link.
       if (session === null)
@@ -128,7 +128,7 @@ export function changePage({
 export function undoPage(emailChange: EmailChange): TokenPage {
   return {
     kind: emailUndoKind,
-    async redeem({ token }, request) {
+    async redeem({ token }, { request }) {
       await emailChange.undo(token, request.source);
       return undefined;
     },

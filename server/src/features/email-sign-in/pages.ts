@@ -74,7 +74,7 @@ export function signInLinkPage({ pages, cookies, emailSignIn }: EmailSignInPageP
   return {
     kind: emailSignInKind,
     request: (email, source) => emailSignIn.request(email, source),
-    async redeem(fields, request, reply) {
+    async redeem(fields, { request, reply }) {
       const address = addressOfAccount(fields);
       const asked = cookies.asked.read(request.headers.cookie, emailSignInKind);
       const isAsked = toEmailAddress(asked?.email ?? '')?.key === address.key;

@@ -14,7 +14,7 @@ import { factorUndoKind, type Enrollment } from './enrollment.ts';
 export function undoPage(enrollment: Enrollment): TokenPage {
   return {
     kind: factorUndoKind,
-    async redeem({ token }, request) {
+    async redeem({ token }, { request }) {
       await enrollment.undo(token, request.source);
       return undefined;
     },

@@ -32,7 +32,7 @@ export function confirmPage({ pages, cookies, emailVerification, signIn }: Confi
     kind: verificationKind,
     request: (email, source) => emailVerification.request(email, source),
     askMore: (visit, form) => proofForms(pages, visit, form),
-    async redeem(fields, request, reply) {
+    async redeem(fields, { request, reply }) {
       const address = addressOfAccount(fields);
       const { token, password, new_password: newPassword } = fields;
       const { source, session } = request;

@@ -125,7 +125,7 @@ export function resetPage(pages: PageKit, passwordReset: PasswordReset): TokenPa
   return {
     kind: resetKind,
     request: (email, source) => passwordReset.request(email, source),
-    async redeem(fields, request) {
+    async redeem(fields, { request }) {
       const address = addressOfAccount(fields);
       const { token, new_password: password = '' } = fields;
       await passwordReset.redeem(token, password, address, request.source);

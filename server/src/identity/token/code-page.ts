@@ -79,10 +79,9 @@ export function codePage(
           const asked = askedBy(visit);
           if (asked === undefined) throw new Problem('token_invalid');
           const fields = { email: asked.email, token, password, new_password: newPassword };
-          const { request, reply, next } = visit;
           return (
-            (await redeem(fields, request, reply)) ??
-            addressOf(kind.page.path, { done: 'redeemed', return_to: next })
+            (await redeem(fields, visit)) ??
+            addressOf(kind.page.path, { done: 'redeemed', return_to: visit.next })
           );
         },
       }),

@@ -1,5 +1,4 @@
 // What the pages of mailed tokens share: what a module contributes, their fields, and the request for a mail.
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
@@ -30,11 +29,7 @@ export interface TokenPage {
   /**
    * Redeems the token. Returns the path to continue with; `undefined` if the page of the link confirms the success.
    */
-  readonly redeem: (
-    fields: TokenFields,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ) => Promise<string | undefined>;
+  readonly redeem: (fields: TokenFields, visit: Visit) => Promise<string | undefined>;
   /**
    * Returns the forms that ask for more after a refusal that another mail does not solve; `undefined` after others. They
    * send `token` to `action`, and what they ask for.

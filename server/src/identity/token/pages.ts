@@ -77,9 +77,9 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPag
         fields: tokenForm,
         keeps: ['by'],
         back: ({ email, token }, { next }) => addressOf(path, { email, token, return_to: next }),
-        submit: async ({ email = '', ...fields }, { request, reply, next }) =>
-          (await redeem({ ...fields, email }, request, reply)) ??
-          addressOf(path, { done: 'redeemed', return_to: next }),
+        submit: async ({ email = '', ...fields }, visit) =>
+          (await redeem({ ...fields, email }, visit)) ??
+          addressOf(path, { done: 'redeemed', return_to: visit.next }),
       }),
     ],
   });
