@@ -5,6 +5,7 @@ import type { AuditSource } from '../../../audit/event.ts';
 import { ReferenceViolation, type Database } from '../../../db/database.ts';
 import type { Events } from '../../../identity/event.ts';
 import { noteConsentUse, removeGrant } from '../grant/grant-store.ts';
+import { holdSession } from '../grant/session-store.ts';
 import { dayMs, type Clock } from '../../../kit/clock.ts';
 import { findUserById } from '../../../user/store.ts';
 import type { EngineClient, UserAccount } from '../session/account.ts';
@@ -48,6 +49,7 @@ async function settleToken(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
     if (unit.replay !== undefined) await answerAgain(parts, ctx, unit, unit.replay);
     else {
       await db.transaction(async (tx) => {
+        for (const uid of unit.seen.sessions.keys()) await holdSession(tx, uid);
         await unit.write(tx, (within, consumption, successor) =>
           parts.replays.consume(within, consumption, successor),
         );

@@ -86,6 +86,18 @@ export async function saveSessionClient(
   await db.run(upsertClient, client);
 }
 
+const selectToHold = statement((sql, p: { uid: string }) =>
+  sql.selectFrom('oidc_sessions').select('uid').where('uid', '=', p.uid).forKeyShare(),
+);
+
+/**
+ * Keeps a session from ending until the transaction has ended. What writes tokens of a session calls it first: the end of a
+ * session locks it before its grants and tokens, and transactions with another order would deadlock.
+ */
+export async function holdSession(tx: Database, uid: string): Promise<void> {
+  await tx.first(selectToHold, { uid });
+}
+
 /** A session that uses a client, as the logout of the client needs it. */
 export interface SignedInClient {
   readonly sessionId: string;
