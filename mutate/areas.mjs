@@ -19,7 +19,13 @@ export const guards = [
 /** @type {Readonly<Record<string, Area>>} */
 export const areas = {
   users: {
-    code: ['user', 'library/attribute-store', 'library/db'],
+    code: [
+      'user',
+      'library/attribute-store',
+      'library/db',
+      'identity/session/chosen-store',
+      'identity/token/chosen-store',
+    ],
     tests: [
       'src/user/email-address',
       'src/user/store',

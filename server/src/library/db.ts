@@ -1,20 +1,12 @@
 // Class DB of the contract: finds and updates users by attributes, on top of the stores.
 import { type Clock, dayMs, hourMs, systemClock } from '../kit/clock.ts';
-import { partsOfChosenText } from '../kit/secret.ts';
 import { type Database, UniqueViolation } from '../db/database.ts';
 import { readHash } from '../hash/format.ts';
 import { UnreadableHash } from '../hash/stored-hash.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
-import { sessionKind } from '../identity/cookie-kinds.ts';
 import type { SessionEnding } from '../identity/contribution.ts';
-import { resetKind } from '../identity/password/reset.ts';
-import {
-  addChosenSession,
-  findUserBy,
-  removeTokens,
-  replaceResetToken,
-  type UserFilter,
-} from './attribute-store.ts';
+import { removeAllTokens } from '../identity/token/chosen-store.ts';
+import { findUserBy, setResetToken, setSessionId, type UserFilter } from './attribute-store.ts';
 import { endSessionsOf, releaseAddress, sessionEndings } from './ending.ts';
 import { endProvision } from '../user/provisional-store.ts';
 import { requireExternalId, requireName, requireSubject } from '../user/details.ts';
@@ -145,16 +137,14 @@ export class DB {
         if (change.email !== undefined) await releaseAddress(tx, change.email, this.#ending());
         if (!(await updateUser(tx, userId, change, now)))
           throw new NoResultFound(`No user has the id ${userId}`);
-        if (change.email !== undefined) await removeTokens(tx, userId);
+        if (change.email !== undefined) await removeAllTokens(tx, userId);
         if (sessionId !== undefined) {
-          const parts = sessionId === null ? null : partsOfChosenText(sessionKind, sessionId);
           await endSessionsOf(tx, userId, { ...this.#ending(), reason: 'replaced' });
-          if (parts !== null) await addChosenSession(tx, userId, parts, { now, expiresAt: now + sessionMs });
+          if (sessionId !== null)
+            await setSessionId(tx, userId, sessionId, { now, expiresAt: now + sessionMs });
         }
-        if (resetToken !== undefined) {
-          const parts = resetToken === null ? null : partsOfChosenText(resetKind, resetToken);
-          await replaceResetToken(tx, userId, parts, { now, expiresAt: now + resetTokenMs });
-        }
+        if (resetToken !== undefined)
+          await setResetToken(tx, userId, resetToken, { now, expiresAt: now + resetTokenMs });
       });
     } catch (error) {
       if (error instanceof UniqueViolation)
@@ -181,8 +171,8 @@ function toFilter(filters: UserFilters): UserFilter | undefined {
     ...(toEmailAddress(email) && { emailKey: requireEmailAddress(email).key }),
     ...(isText(subject) && { subject }),
     ...(isText(externalId) && { externalId }),
-    ...(isText(sessionId) && { session: partsOfChosenText(sessionKind, sessionId) }),
-    ...(isText(resetToken) && { resetToken: partsOfChosenText(resetKind, resetToken) }),
+    ...(isText(sessionId) && { sessionId }),
+    ...(isText(resetToken) && { resetToken }),
   };
   // Fails closed: each given name must have become a condition, because a dropped filter would match every user.
   return Object.keys(filter).length === Object.keys(filters).length ? filter : undefined;
