@@ -109,10 +109,6 @@ onEachEngine('an endpoint of the provider', (engine) => {
           (await program.redeem({ code, verifier: 'x'.repeat(43), redirectUri: app.redirectUri })).status ===
           200,
       },
-      'refresh token of the token endpoint': {
-        takes: ['refresh'],
-        accepts: async (token) => (await program.refresh(token)).status === 200,
-      },
       'device code of the token endpoint': {
         takes: ['device'],
         accepts: async (code) => /authorization_pending|slow_down/.test((await program.poll(code)).text),
@@ -193,6 +189,11 @@ onEachEngine('an endpoint of the provider', (engine) => {
           });
           return String(headers['location']).includes('code=');
         },
+      },
+      // Last, because it uses the token.
+      'refresh token of the token endpoint': {
+        takes: ['refresh'],
+        accepts: async (token) => (await program.refresh(token)).status === 200,
       },
     };
     for (const [name, { takes, accepts }] of Object.entries(endpoints)) {

@@ -6,7 +6,7 @@ import { ReferenceViolation, type Database } from '../../../db/database.ts';
 import type { Events } from '../../../identity/event.ts';
 import { noteConsentUse, removeGrant } from '../grant/grant-store.ts';
 import { holdSession } from '../grant/session-store.ts';
-import { dayMs, type Clock } from '../../../kit/clock.ts';
+import { dayMs, secondMs, type Clock } from '../../../kit/clock.ts';
 import { findUserById } from '../../../user/store.ts';
 import type { EngineClient, UserAccount } from '../session/account.ts';
 import { pollSeconds, type DevicePolls } from '../token/device-polls.ts';
@@ -88,7 +88,10 @@ async function answerAgain(
       return refuseGrant(ctx, 'the session, grant or client has ended');
     throw error;
   }
-  (ctx.body as TokenAnswer).refresh_token = replay.successor;
+  Object.assign(ctx.body as TokenAnswer, {
+    refresh_token: replay.successor,
+    refresh_token_expires_in: replay.exp - Math.floor(Date.now() / secondMs),
+  });
 }
 
 /** Makes a device that asks too early wait longer (RFC 8628 §3.5). */

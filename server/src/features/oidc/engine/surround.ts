@@ -4,6 +4,7 @@ import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { dropCookie } from '../../../http/cookie/cookie.ts';
 import { Unit, withUnit } from '../token/unit.ts';
+import { oidcPaths } from './paths.ts';
 import { settle, type SettleParts } from './settle.ts';
 
 export interface SurroundParts extends SettleParts {
@@ -23,7 +24,7 @@ export function surround(provider: Provider, parts: SurroundParts): void {
     allowFormPost(ctx as KoaContextWithOIDC);
   });
   provider.use(async (ctx, next) => {
-    const unit = new Unit();
+    const unit = new Unit({ mayReplay: ctx.path === oidcPaths.token });
     await withUnit(unit, next);
     try {
       await settle(parts, ctx as KoaContextWithOIDC, unit);

@@ -6,13 +6,13 @@ import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWT
 import { memberOf, send, type Fields, type Reply } from '../../../../test/support/request.ts';
 import type { TestService } from '../../../../test/support/service.ts';
 import { deviceGrant } from '../client/client.ts';
-import { saveGrant } from '../grant/grant-store.ts';
+import { findGrant, saveGrant } from '../grant/grant-store.ts';
 import { saveSessionClient, uidOfSession } from '../grant/session-store.ts';
 import { findTokenByUserCode, saveToken } from '../grant/token-store.ts';
 import { grantIdOf, sidOf } from '../session/sid.ts';
 import { storedId } from '../token/token-form.ts';
 import { oidcPaths } from '../engine/paths.ts';
-import { authorizationRequest, type Application, type Person, type ProviderSite } from './site.ts';
+import { authorizationRequest, textOf, type Application, type Person, type ProviderSite } from './site.ts';
 
 /** A code that was not redeemed yet. */
 export interface IssuedCode {
@@ -52,13 +52,16 @@ export class Program {
     return send(at.app, { method: 'POST', path, fields: all, headers: { ...own, ...headers }, ...more });
   }
 
-  /** Signs the person in, and returns the code without redeeming it. */
+  /** Signs the person in, who allows what is asked for, and returns the code without redeeming it. */
   async codeOf(person: Person, more: Readonly<Record<string, string>> = {}): Promise<IssuedCode> {
     const request = await authorizationRequest(this.application, more);
-    const callback = await person.visitUntil(request.url, this.application.redirectUri);
-    const code = new URL(callback).searchParams.get('code');
-    assert.ok(code !== null, callback);
-    return { code, verifier: request.verifier, redirectUri: this.application.redirectUri };
+    const { redirectUri } = this.application;
+    const page = await person.visit(request.url);
+    const { url, text } = page.url.startsWith(redirectUri) ? page : await person.answer(page, 'allow');
+    assert.ok(url.startsWith(redirectUri), `${url} ${textOf(text)}`);
+    const code = new URL(url).searchParams.get('code');
+    assert.ok(code !== null, url);
+    return { code, verifier: request.verifier, redirectUri };
   }
 
   redeem({ code, verifier, redirectUri }: IssuedCode, options?: CallOptions): Promise<Reply> {
@@ -149,15 +152,17 @@ export async function confirmDevice(
   const row = await findTokenByUserCode(db, storedId('user_code', userCode.replaceAll('-', '')));
   assert.ok(row !== undefined, 'the device code is stored');
   await db.transaction(async (tx) => {
-    await saveGrant(tx, {
-      id: grantId,
-      userId,
-      clientId: application.id,
-      outlivesSession: Number(!sessionBound),
-      payload: JSON.stringify({ ...frame, kind: 'Grant', openid: { scope } }),
-      expiresAt: now + 3_600_000,
-      now,
-    });
+    const isGranted = (await findGrant(tx, grantId)) !== undefined;
+    if (!isGranted)
+      await saveGrant(tx, {
+        id: grantId,
+        userId,
+        clientId: application.id,
+        outlivesSession: Number(!sessionBound),
+        payload: JSON.stringify({ ...frame, kind: 'Grant', openid: { scope } }),
+        expiresAt: now + 3_600_000,
+        now,
+      });
     await saveSessionClient(tx, {
       uid,
       clientId: application.id,

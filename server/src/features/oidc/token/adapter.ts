@@ -169,8 +169,9 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
       const isExpired = row.expiresAt <= clock();
       return { ...payload, jti, ...(isExpired && { exp: 1 }) };
     }
-    const replay = kind === 'RefreshToken' ? await replays.find(row, payload) : undefined;
     const current = unit();
+    const mayReplay = kind === 'RefreshToken' && current?.mayReplay === true;
+    const replay = mayReplay ? await replays.find(row) : undefined;
     if (current !== undefined) {
       current.replay = replay;
       if (replay === undefined && row.grantId !== null) current.reusedGrantId = row.grantId;

@@ -36,17 +36,17 @@ export class RefreshReplay {
    * Returns the successor of a consumed refresh token if it may be sent again; `undefined` if the family must end: the
    * grace has passed, or the successor was used.
    */
-  async find(
-    { id, sealed, consumedAt, clientId }: IssuedToken,
-    { exp = 0 }: Pick<AdapterPayload, 'exp'> = {},
-  ): Promise<Replay | undefined> {
+  async find({ id, sealed, consumedAt, clientId }: IssuedToken): Promise<Replay | undefined> {
     const { db, clock, cipher } = this.#parts;
-    if (sealed === null || consumedAt === null || clientId === null || exp === 1) return undefined;
+    if (sealed === null || consumedAt === null || clientId === null) return undefined;
     const grace = (await findClient(db, clientId))?.lifetimes.refreshGraceSeconds ?? 0;
-    if (clock() >= consumedAt + grace * secondMs) return undefined;
+    // Another instance, or a clock that was set back, must not make the grace longer.
+    if (Math.abs(clock() - consumedAt) >= grace * secondMs) return undefined;
     const successor = cipher.decrypt(sealed, id);
     const next = await findToken(db, storedId('RefreshToken', successor));
-    return next === undefined || next.consumedAt !== null ? undefined : { id, successor };
+    if (next === undefined || next.consumedAt !== null) return undefined;
+    const { exp = 0 } = JSON.parse(next.payload) as AdapterPayload; // written by the adapter
+    return { id, successor, exp };
   }
 
   /** As `find`, for a request that lost the race for the same token. */

@@ -24,6 +24,8 @@ export interface Consumption {
 export interface Replay {
   readonly id: string;
   readonly successor: string;
+  /** Unix seconds at which the successor expires. */
+  readonly exp: number;
 }
 
 /** Another request has consumed the code or token first. */
@@ -67,6 +69,12 @@ export class Unit {
   replay: Replay | undefined;
   /** A code or token was presented again after its use: its grant ends. */
   reusedGrantId: string | undefined;
+  /** A used refresh token may be answered with its successor. Elsewhere, as at introspection, it is used. */
+  readonly mayReplay: boolean;
+
+  constructor({ mayReplay }: { readonly mayReplay: boolean } = { mayReplay: false }) {
+    this.mayReplay = mayReplay;
+  }
 
   save(kind: Kind, write: Write): void {
     this.#saves.push({ kind, write });
