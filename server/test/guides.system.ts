@@ -32,6 +32,9 @@ const pages = listPages().filter(
 const blocks = pages.flatMap(blocksOf);
 
 const oidcCommands = 'server/src/features/oidc/test/command.system.ts';
+const relyingParties = 'server/src/features/oidc/test/relying-parties.system.ts';
+const browserApplication = 'server/src/features/oidc/test/browser-application.system.ts';
+const authJs = 'server/src/features/oidc/test/auth-js.long.ts';
 
 /** Blocks that another test runs, by the file of that test. */
 const elsewhere: Readonly<Record<string, string>> = {
@@ -60,6 +63,29 @@ const elsewhere: Readonly<Record<string, string>> = {
     'docs/guides/add-an-application.md # Rotate a secret # sh': oidcCommands,
     'docs/guides/add-an-application.md # Programs and APIs # sh': oidcCommands,
     'docs/guides/add-an-application.md # Remove it # sh': oidcCommands,
+    'docs/guides/openid-web.md # Express # sh': relyingParties,
+    'docs/guides/openid-web.md # Express # js': relyingParties,
+    'docs/guides/openid-web.md # Python # sh': relyingParties,
+    'docs/guides/openid-web.md # Python # python': relyingParties,
+    'docs/guides/openid-web.md # Django # sh': relyingParties,
+    'docs/guides/openid-web.md # Django # python': relyingParties,
+    'docs/guides/openid-web.md # Django # python 2': relyingParties,
+    'docs/guides/openid-web.md # Next.js # sh': authJs,
+    'docs/guides/openid-web.md # Next.js # js': authJs,
+    'docs/guides/openid-web.md # Next.js # js 2': authJs,
+    'docs/guides/openid-web.md # Next.js # js 3': authJs,
+    'docs/guides/openid-web.md # Next.js # js 4': authJs,
+    'docs/guides/openid-web.md # Next.js # js 5': authJs,
+    'docs/guides/openid-apps.md # A browser application # sh': browserApplication,
+    'docs/guides/openid-apps.md # A browser application # js': browserApplication,
+    'docs/guides/openid-products.md # Apache # sh': relyingParties,
+    'docs/guides/openid-products.md # Apache # apache': relyingParties,
+    'docs/guides/openid.md # The settings of an application # sh': relyingParties,
+    'docs/guides/openid-web.md # Go # sh': relyingParties,
+    'docs/guides/openid-web.md # Java # sh': relyingParties,
+    'docs/guides/openid-products.md # oauth2-proxy # sh': relyingParties,
+    'docs/guides/openid-products.md # Grafana # sh': relyingParties,
+    'docs/guides/openid-products.md # Gitea # sh': relyingParties,
   }),
   ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # nginx': 'server/test/integrate.system.ts',
@@ -85,6 +111,15 @@ const reasons: Readonly<Record<string, string>> = {
   'docs/guides/deploy.md # Going public # nginx':
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
+  ...entriesOf('oidc', {
+    'docs/guides/openid-web.md # Go # go': 'Its modules are not installed with the test tools',
+    'docs/guides/openid-web.md # Java # yaml': 'Spring is not installed with the test tools',
+    'docs/guides/openid-web.md # Java # java': 'Spring is not installed with the test tools',
+    'docs/guides/openid-products.md # oauth2-proxy # ini':
+      'oauth2-proxy is not installed with the test tools',
+    'docs/guides/openid-products.md # Grafana # ini': 'Grafana is not installed with the test tools',
+    'docs/guides/openid-products.md # Gitea # ini': 'Gitea is not installed with the test tools',
+  }),
   ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # js':
       'It reloads a page; features/forward-auth/routes.test.ts tests the replies to both requests',

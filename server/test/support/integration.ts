@@ -5,12 +5,11 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { request as open, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { blockOf } from './document.ts';
 import { freePort } from './free-port.ts';
 import { encodeFields, sendTo, type ContractRequest, type Reply } from './request.ts';
-import { temporaryFolder } from './running-service.ts';
+import { temporaryFolder, type Owner } from './running-service.ts';
 import { testService } from './service.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -23,7 +22,7 @@ export const has = (program: string, flag: string): boolean => spawnSync(program
 
 /** Starts the service with one account on a port; browsers reach it at `origin`. */
 export async function serve(
-  t: TestContext,
+  t: Owner,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<{ port: number; origin: string }> {
   const port = await freePort();
@@ -38,7 +37,7 @@ export async function serve(
 
 /** Starts a program that ends with the test. Resolves when it answers at `origin`. */
 export async function run(
-  t: TestContext,
+  t: Owner,
   [file = '', ...args]: readonly string[],
   {
     origin,
@@ -102,7 +101,7 @@ export function withPorts(text: string, ports: Ports): string {
 }
 
 /** Starts nginx as the guide shows it, with the location of its second example. */
-export async function startNginx(t: TestContext, ports: Ports): Promise<void> {
+export async function startNginx(t: Owner, ports: Ports): Promise<void> {
   const guide = 'docs/guides/integrate.md';
   const folder = await temporaryFolder(t);
   const nested = blockOf(guide, 'Demand more than a session', 'nginx');

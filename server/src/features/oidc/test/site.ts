@@ -6,6 +6,8 @@ import type { Clock } from '../../../kit/clock.ts';
 import { freshDatabase, type EngineName } from '../../../../test/support/engines.ts';
 import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import { freePort } from '../../../../test/support/free-port.ts';
+import { sendPlain } from '../../../../test/support/integration.ts';
+import type { Reply } from '../../../../test/support/request.ts';
 import { serviceOn, type ServiceOverrides, type TestService } from '../../../../test/support/service.ts';
 import {
   deviceGrant,
@@ -158,6 +160,13 @@ export class ProviderSite {
     return person;
   }
 
+  /** Disables the account of a person who is signed in. */
+  async disable(person: Person): Promise<void> {
+    const { auth } = this.service.core;
+    const session = await auth.getSession(person.sessionToken);
+    assert.ok(await auth.setDisabled(session?.userId ?? 0, true), 'the user is disabled');
+  }
+
   /** Signs a person in at an application, and returns its tokens. */
   async tokens(
     person: Person,
@@ -220,6 +229,8 @@ export interface Arrival {
 export class Person {
   readonly origin: string;
   readonly email: string;
+  /** Origins of applications whose pages it opens too. All are on this machine, so that they share cookies. */
+  readonly follows = new Set<string>();
   readonly #cookies = new Map<string, { readonly value: string; readonly path: string }>();
 
   constructor(origin: string, email: string) {
@@ -229,6 +240,11 @@ export class Person {
 
   get cookies(): readonly string[] {
     return [...this.#cookies.keys()].map((key) => key.split(' ')[0] ?? '');
+  }
+
+  /** The cookies with their values. */
+  get cookieValues(): readonly { readonly name: string; readonly value: string }[] {
+    return [...this.#cookies].map(([key, { value }]) => ({ name: key.split(' ')[0] ?? '', value }));
   }
 
   /** The token of the session. */
@@ -248,7 +264,7 @@ export class Person {
 
   /** Sends one request without following redirects. */
   async send(
-    method: string,
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     target: string,
     fields?: Readonly<Record<string, string>>,
     headers: Readonly<Record<string, string>> = {},
@@ -263,19 +279,20 @@ export class Person {
       .filter(([, { path }]) => url.pathname.startsWith(path))
       .map(([key, { value }]) => `${key.split(' ')[0]}=${value}`)
       .join('; ');
-    const response = await fetch(url, {
+    // `fetch` would name itself a script (`Sec-Fetch-Mode`), which some programs do not redirect.
+    const reply = await sendPlain({
       method,
-      redirect: 'manual',
+      path: url.href,
       headers: { accept: 'text/html,application/json', ...(cookie !== '' && { cookie }), ...headers },
-      ...(fields !== undefined && { body: new URLSearchParams(fields) }),
+      ...(fields !== undefined && { fields }),
     });
-    for (const line of response.headers.getSetCookie()) this.#keep(line);
-    const location = response.headers.get('location') ?? undefined;
+    for (const line of reply.cookies) this.#keep(line);
+    const location = reply.headers['location'] as string | undefined; // of node:http
     return {
-      status: response.status,
+      status: reply.status,
       location: location === undefined ? undefined : new URL(location, url).href,
-      text: await response.text(),
-      headers: response.headers,
+      text: reply.text,
+      headers: headersOf(reply.headers),
     };
   }
 
@@ -292,20 +309,30 @@ export class Person {
   }
 
   /** Opens an address and follows redirects, until a page is shown or another site is reached. */
-  async visit(target: string, method = 'GET', fields?: Readonly<Record<string, string>>): Promise<Arrival> {
+  async visit(
+    target: string,
+    method: 'GET' | 'POST' = 'GET',
+    fields?: Readonly<Record<string, string>>,
+  ): Promise<Arrival> {
     let url = new URL(target, this.origin).href;
-    let [next, body] = [method, fields];
+    let [next, body]: ['GET' | 'POST', typeof fields] = [method, fields];
     for (let steps = 0; steps < 15; steps += 1) {
       const { status, location, text } = await this.send(next, url, body);
       if (location === undefined) {
         const exit = /http-equiv="refresh" content="0; url=(?<to>[^"]+)"/.exec(text)?.groups?.['to'];
-        if (exit !== undefined) return { url: unescapeMarkup(exit), status, text };
-        return { url, status, text };
+        if (exit === undefined) return { url, status, text };
+        if (!this.#opens(unescapeMarkup(exit))) return { url: unescapeMarkup(exit), status, text };
+        [url, next, body] = [unescapeMarkup(exit), 'GET', undefined];
+        continue;
       }
-      if (!location.startsWith(`${this.origin}/`)) return { url: location, status, text };
+      if (!this.#opens(location)) return { url: location, status, text };
       [url, next, body] = [location, 'GET', undefined];
     }
     return assert.fail(`${target} redirects for ever, at last to ${url}`);
+  }
+
+  #opens(target: string): boolean {
+    return [this.origin, ...this.follows].includes(new URL(target).origin);
   }
 
   /** Opens an address and returns where the browser arrives at the application. */
@@ -339,12 +366,29 @@ export class Person {
     return this.visit(url, 'POST', { answer, form_token: token });
   }
 
+  /** Sends the code of an authenticator app on the page that asks for it. */
+  giveCode({ url, text }: Arrival, code: string): Promise<Arrival> {
+    const markup = [...text.matchAll(/<form method="post"[^]*?<\/form>/g)]
+      .map(([one]) => one)
+      .find((one) => /name="proof"/.test(one));
+    const hidden = [...(markup ?? '').matchAll(/type="hidden" name="([^"]+)" value="([^"]*)"/g)];
+    const fields = hidden.map(([, name = '', value = '']) => [name, unescapeMarkup(value)] as const);
+    return this.visit(url, 'POST', { ...Object.fromEntries(fields), proof: code });
+  }
+
   /** Signs in on the sign-in page at which the browser is. */
   async signInAt({ url, text }: Arrival): Promise<Arrival> {
     const back = /name="return_to" value="(?<to>[^"]+)"/.exec(text)?.groups?.['to'] ?? '';
     const { pathname } = new URL(url);
     return this.visit(pathname, 'POST', { email: this.email, password, return_to: unescapeMarkup(back) });
   }
+}
+
+function headersOf(received: Reply['headers']): Headers {
+  const headers = new Headers();
+  for (const [name, values = []] of Object.entries(received))
+    for (const value of [values].flat()) headers.append(name, String(value));
+  return headers;
 }
 
 /** Words of a page. */
