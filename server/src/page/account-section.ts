@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import { addressOf } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
-import type { IconName } from './icon.ts';
+import { icon, type IconName } from './icon.ts';
+import { paths } from './paths.ts';
 
 /** Whose account a page shows. */
 export interface SignedIn {
@@ -86,6 +87,24 @@ export function sectionList(
   return html`<ul class="sections">
     !${items}
   </ul>`;
+}
+
+/** Returns the navigation of the account's pages; `current` is the path of the page that shows it. */
+export function sectionMenu(t: Translate, sections: readonly AccountSection[], current: string): string {
+  const items = sections.map(
+    ({ path, name, icon: sign }) =>
+      html`<li>
+        <a href="${path}" !${current === path || current.startsWith(`${path}/`) ? 'aria-current="page"' : ''}
+          >!${icon(sign)} ${t(`page.${name}.title`)}</a
+        >
+      </li>`,
+  );
+  return html`<nav class="aside" aria-label="${t('page.account.title')}">
+    <ul>
+      <li><a href="${paths.account}">!${icon('person')} ${t('page.account.overview')}</a></li>
+      !${items}
+    </ul>
+  </nav>`;
 }
 
 /** Returns the markup of the parts of a section, in their order. */

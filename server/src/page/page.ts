@@ -9,8 +9,7 @@ import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
 import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
-import type { AccountSection, KeptMailPage, LocalPage } from './account-section.ts';
-import { icon } from './icon.ts';
+import { sectionMenu, type AccountSection, type KeptMailPage, type LocalPage } from './account-section.ts';
 import type { Exits } from './exit.ts';
 import type { Notes } from './note.ts';
 import { paths } from './paths.ts';
@@ -173,25 +172,10 @@ export class PageKit {
   sendAccount(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const t = this.translate(request);
     const current = new URL(request.url, 'http://path.invalid').pathname;
-    const items = this.sections.map(
-      ({ path, name, icon: sign }) =>
-        html`<li>
-          <a
-            href="${path}"
-            !${current === path || current.startsWith(`${path}/`) ? 'aria-current="page"' : ''}
-            >!${icon(sign)} ${t(`page.${name}.title`)}</a
-          >
-        </li>`,
-    );
     return this.send(request, reply, {
       ...page,
       before: html`<p class="back"><a href="${paths.account}">${t('page.account.title')}</a></p>`,
-      aside: html`<nav class="aside" aria-label="${t('page.account.title')}">
-        <ul>
-          <li><a href="${paths.account}">!${icon('person')} ${t('page.account.overview')}</a></li>
-          !${items}
-        </ul>
-      </nav>`,
+      aside: sectionMenu(t, this.sections, current),
     });
   }
 
