@@ -17,6 +17,7 @@ const pages = [
   'docs/guides/passkeys.md',
   'docs/project/asvs.md',
   'docs/project/conformance.md',
+  'docs/project/oauth.md',
   'docs/reference/clients.md',
   'docs/reference/oidc.md',
 ];

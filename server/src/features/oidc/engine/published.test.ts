@@ -222,3 +222,14 @@ describe('docs/reference/oidc.md', () => {
     );
   });
 });
+
+test('docs/project/oauth.md names tests that exist', () => {
+  const checklists = readFileSync(new URL('../oauth.md', import.meta.url), 'utf8');
+  const references = [...checklists.matchAll(/Test `(?<path>[^`]+)` "(?<title>[^"]+)"/g)];
+  assert.ok(references.length > 15);
+  for (const { groups } of references) {
+    const { path = '', title = '' } = groups ?? {};
+    const text = readFileSync(new URL(path, new URL('../../../../../', import.meta.url)), 'utf8');
+    assert.ok(text.includes(title), `${path} has no test "${title}"`);
+  }
+});

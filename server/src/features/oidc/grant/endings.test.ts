@@ -35,7 +35,7 @@ interface Ending {
   readonly ends: 'nothing' | 'session' | 'everything';
   /** The clock moves, so that also what has a short life ends. */
   readonly isLater?: true;
-  /** The client is told of no end, because the session goes on, or because its row is removed later. */
+  /** The client gets no logout token, because the session goes on, or because its row is removed later. */
   readonly isUnnoticed?: true;
 }
 
