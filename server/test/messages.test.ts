@@ -48,6 +48,7 @@ const everyValue = {
   factors: 'totp',
   action: 'added',
   scope: 'S',
+  code: 'C',
   claim: 'C',
   resource: 'R',
 };

@@ -23,6 +23,8 @@ export interface PageQueryValues {
   readonly since?: string;
   /** Position in a list: the page shows what is older. Unix milliseconds and the id of a row. */
   readonly before?: string;
+  /** The code of a device in the form in which it is shown (RFC 8628 §3.3.1). */
+  readonly user_code?: string;
   /** The languages that an application asks for, the preferred one first (OpenID Connect Core 1.0 §3.1.2.1). */
   readonly ui_locales?: string;
   /** The sealed target of the page that leads to an application (exit.ts). */
@@ -45,6 +47,13 @@ const localesForm = /^[A-Za-z]{1,8}(?:-[A-Za-z\d]{1,8})*(?: [A-Za-z]{1,8}(?:-[A-
 /** An encrypted text (keyring.ts). */
 const sealedForm = /^v1\.[\w-]{1,32}\.[\w-]{1,8000}$/;
 
+/** Codes consist of consonants, so that they form no words. */
+const userCodeForm = /^([B-DF-HJ-NP-TV-XZ]{4})-?([B-DF-HJ-NP-TV-XZ]{4})$/;
+
+function toUserCode(text: string): string | undefined {
+  return userCodeForm.exec(text.toUpperCase())?.slice(1).join('-');
+}
+
 /** Parses the queries of pages. */
 export class PageQueries {
   readonly #parsers: Readonly<Record<keyof PageQueryValues, (text: string) => string | undefined>>;
@@ -62,6 +71,7 @@ export class PageQueries {
       max_age: (text) => (secondsForm.test(text) ? text : undefined),
       since: (text) => (instantForm.test(text) ? text : undefined),
       before: (text) => (cursorForm.test(text) ? text : undefined),
+      user_code: toUserCode,
       ui_locales: (text) => (localesForm.test(text) ? text : undefined),
       to: (text) => (sealedForm.test(text) ? text : undefined),
     };

@@ -68,6 +68,8 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
   }),
   ...entriesOf<Fields>('oidc', {
     '/oauth/end-session/confirm': {},
+    '/device': { user_code: 'BBBB-BBBB' },
+    '/device/confirm': { answer: 'deny' },
   }),
   ...entriesOf<Fields>('passkey', {
     '/sign-in/passkey': { credential: '{}' },
@@ -385,7 +387,7 @@ describe('the forms of pages', { skip }, () => {
       'since',
       'to',
       'token',
-      ...(hasFeature('oidc') ? ['ui_locales'] : []),
+      ...(hasFeature('oidc') ? ['ui_locales', 'user_code'] : []),
     ]);
     const queries = [
       ...[...names].flatMap((name) => [{ [name]: hostile }, { [`amp;${name}`]: hostile }]),

@@ -100,6 +100,8 @@ const others: Readonly<Record<string, readonly string[]>> = {
       'POST /oauth/interaction/:uid',
       'POST /oauth/end-session',
       'POST /oauth/end-session/confirm',
+      'POST /device',
+      'POST /device/confirm',
     ],
   }),
   ...entriesOf('passkey', {

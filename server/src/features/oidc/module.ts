@@ -4,9 +4,8 @@ import { module } from '../../module.ts';
 import { declaration } from './declaration.ts';
 import { buildEngine } from './engine/build.ts';
 import { browserRoutes, programRoutes } from './engine/routes.ts';
-import { SealedState } from './session/sealed-state.ts';
-import { endSessionPages } from './end-session/pages.ts';
-import { endSessionRoutes, type LogoutQuestion } from './end-session/routes.ts';
+import { buildDevicePages } from './device/build.ts';
+import { buildEndSession } from './end-session/build.ts';
 import { expiringRows } from './grant/grants.ts';
 import { interactionPages } from './interaction/pages.ts';
 import { refusalPages } from './interaction/refusal-pages.ts';
@@ -35,15 +34,10 @@ export const oidc = module({
       keys: signingKeys,
       fetch: outgoing.fetch,
     });
-    const ending = {
-      pages,
-      cookies,
-      sessions,
-      view,
-      refusals,
-      provider: () => engine.provider(),
-      questions: new SealedState<LogoutQuestion>(keyring.textCipher('oidc-logout'), clock),
-    };
+    const provider = (): ReturnType<typeof engine.provider> => engine.provider();
+    const ending = buildEndSession({ clock, keyring, pages, cookies, sessions, view, refusals, provider });
+    const trustsAddresses = options.oidcAssumeEmailVerified;
+    const devices = { context, keyring, pages, secondFactors, view, provider, trustsAddresses };
     const asking = { pages, cookies, events, requests, secondFactors, sessions, view };
     return {
       starts: registryStarts(context, options.clientsFile),
@@ -51,8 +45,9 @@ export const oidc = module({
         { access: 'open', json: programRoutes({ engine, limit, sessionCookie }) },
         { access: 'open', json: browserRoutes({ engine, limit, sessionCookie }) },
         { access: 'optional', pages: interactionPages(asking) },
-        { access: 'optional', json: endSessionRoutes(ending) },
-        { access: 'optional', pages: endSessionPages(ending) },
+        { access: 'optional', json: ending.routes },
+        { access: 'optional', pages: ending.pages },
+        { access: 'session', pages: buildDevicePages(devices) },
         { access: 'open', pages: refusalPages({ pages, refusals }) },
       ],
       purges: [...expiringRows(db, clock), logouts],

@@ -1,5 +1,7 @@
 // Reads a logout request of an application (OpenID Connect RP-Initiated Logout 1.0 §2).
 import type Provider from 'oidc-provider';
+import { addressOf } from '../../../http/markup.ts';
+import { paths } from '../../../page/paths.ts';
 
 /** Parameters of the request that are used. */
 export interface LogoutParameters {
@@ -23,6 +25,12 @@ export interface LogoutRequest {
   readonly clientName: string | undefined;
   /** Where the browser continues: a URI that the application registered, with the `state`. */
   readonly target: string | undefined;
+}
+
+/** What the page asks about. */
+export interface LogoutQuestion {
+  readonly clientName?: string | undefined;
+  readonly target?: string | undefined;
 }
 
 /** Why a logout request is refused. */
@@ -101,4 +109,9 @@ function withState(uri: string, state: string | undefined): string {
   const url = new URL(uri);
   url.searchParams.set('state', state);
   return url.href;
+}
+
+/** Returns where a browser continues after the end of its session. */
+export function afterLogout(target: string | undefined): string {
+  return target ?? addressOf(paths.signIn, { done: 'signed_out' });
 }

@@ -5,10 +5,20 @@ import { freeRead } from '../../../http/limit/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../../page/form-page.ts';
 import { formField } from '../../../page/page.ts';
+import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
+import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
-import { stateField } from '../session/sealed-state.ts';
-import { afterLogout, type EndSessionParts, type LogoutQuestion } from './routes.ts';
+import { stateField, type SealedState } from '../session/sealed-state.ts';
+import { afterLogout, type LogoutQuestion } from './logout-request.ts';
+
+export interface EndSessionPageParts {
+  readonly pages: PageKit;
+  readonly cookies: BrowserCookies;
+  readonly sessions: Pick<Sessions, 'end'>;
+  readonly questions: SealedState<LogoutQuestion>;
+}
 
 /** The page, at the access level `optional`. */
 export function endSessionPages({
@@ -16,7 +26,7 @@ export function endSessionPages({
   cookies,
   sessions,
   questions,
-}: Pick<EndSessionParts, 'pages' | 'cookies' | 'sessions' | 'questions'>): PageRoutes['routes'] {
+}: EndSessionPageParts): PageRoutes['routes'] {
   const path = oidcPaths.endSessionQuestion;
   return formPage<LogoutQuestion & { readonly email: string; readonly to: string }>(pages, {
     path,

@@ -6,7 +6,6 @@ import type Provider from 'oidc-provider';
 import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
 import { addressOf } from '../../../http/markup.ts';
 import type { PageKit } from '../../../page/page.ts';
-import { paths } from '../../../page/paths.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
@@ -14,13 +13,7 @@ import type { Refusals } from '../engine/refusal.ts';
 import { asQuery } from '../engine/routes.ts';
 import type { SealedState } from '../session/sealed-state.ts';
 import type { SessionView } from '../session/session-view.ts';
-import { readLogoutRequest } from './logout-request.ts';
-
-/** What the page asks about. */
-export interface LogoutQuestion {
-  readonly clientName?: string | undefined;
-  readonly target?: string | undefined;
-}
+import { afterLogout, readLogoutRequest, type LogoutQuestion } from './logout-request.ts';
 
 export interface EndSessionParts {
   readonly pages: PageKit;
@@ -78,9 +71,4 @@ async function endSession(
     cookies.clearSession(reply);
   }
   return pages.exits.go(request, reply, afterLogout(target));
-}
-
-/** Returns where a browser continues after the end of its session. */
-export function afterLogout(target: string | undefined): string {
-  return target ?? addressOf(paths.signIn, { done: 'signed_out' });
 }

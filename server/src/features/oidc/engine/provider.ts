@@ -23,7 +23,7 @@ import { adapterFor, type AdapterParts } from '../token/adapter.ts';
 import { resourceServerOf, staticConfiguration, type ConfigurationParts } from './configuration.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { loadGrant } from '../session/consent.ts';
-import type { DevicePolls } from '../token/device-polls.ts';
+import type { DeviceInfo, DevicePolls } from '../token/device-polls.ts';
 import { patchProvider } from './patches.ts';
 import { interactionAddress, oidcPaths } from './paths.ts';
 import { createPolicy } from './policy.ts';
@@ -97,7 +97,7 @@ export function createProvider(
 
 /** Returns the features that read the database or answer with pages. */
 function featuresOf(
-  { db, refuse }: ProviderParts,
+  { db, clock, refuse, sourceOf }: ProviderParts,
   errors: typeof Library.errors,
   fixed: Configuration['features'],
 ): NonNullable<Configuration['features']> {
@@ -108,7 +108,8 @@ function featuresOf(
       enabled: true,
       charset: 'base-20',
       mask: '****-****',
-      deviceInfo: () => ({}),
+      // For the page of the code.
+      deviceInfo: (ctx) => ({ ...({ address: sourceOf(ctx).address, at: clock() } satisfies DeviceInfo) }),
       // Pages of ours answer the paths of these four.
       userCodeInputSource: (ctx) => refuse(ctx, 'invalid_request'),
       userCodeConfirmSource: (ctx) => refuse(ctx, 'invalid_request'),

@@ -1,6 +1,5 @@
 // Where an authorization request goes on: at the sign-in, at step-up, or at a question that only the person can answer. The
 // page at the address of the request decides each time, so that it can be opened again after any of them.
-import { html } from 'ghtml';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../../../kit/problem.ts';
@@ -15,6 +14,7 @@ import type { Browser, PendingRequest } from '../engine/pending-request.ts';
 import type { Authentication } from '../session/session-view.ts';
 import { decide, hintOf, restartOf, type DecisionParts, type Question } from './decision.ts';
 import { recordAllowed, type AllowedEvents } from './event.ts';
+import { questionBody } from './question-body.ts';
 import './problem.ts';
 
 export interface InteractionPageParts extends Omit<DecisionParts, 'isSignUpOpen'> {
@@ -44,10 +44,7 @@ export function interactionPages(parts: InteractionPageParts): PageRoutes['route
       const { isSignUpOpen } = pages;
       return decide({ ...parts, isSignUpOpen }, { browser, session: visit.request.session }, pending);
     },
-    body: (visit, question) => {
-      if (question.kind === 'consent') return consentBody(visit, question);
-      return question.kind === 'account' ? accountBody(visit, question) : noAccessBody(visit, question);
-    },
+    body: questionBody,
     forms: [
       form({
         summary: 'Page: answers the question of a sign-in at an application',
@@ -105,69 +102,4 @@ async function allow(
 
 function browserOf({ request, reply }: Visit): Browser {
   return [request.raw, reply.raw];
-}
-
-/** Who asks, where the answer goes, and what for; allowing and denying have the same weight. */
-function consentBody(
-  { t, inputs }: Visit,
-  { request: { client, missing, parameters }, session }: Question,
-): string {
-  const host = URL.parse(String(parameters['redirect_uri']))?.host ?? client.id;
-  const scopes = missing.scopes.filter((scope) => scope !== 'openid');
-  const items = [
-    ...scopes.map((scope) => html`<li>${scopeText(t, scope)}</li>`),
-    ...missing.claims.map((claim) => html`<li>${t('page.oidc.claim', { claim })}</li>`),
-    ...Object.entries(missing.resources).flatMap(([resource, names]) =>
-      names.map((name) => html`<li>${t('page.oidc.resource_scope', { resource, name })}</li>`),
-    ),
-  ];
-  return html`<p class="who">${session.email}</p>
-    <p>${t('page.oidc.consent_what', { name: client.name, host })}</p>
-    <ul class="scopes">
-      <li>${t('page.oidc.scope.openid')}</li>
-      !${items.join('')}
-    </ul>
-    <form method="post">
-      !${inputs}
-      <div class="pair">
-        <button name="answer" value="allow">${t('page.oidc.allow')}</button>
-        <button name="answer" value="deny" class="second">${t('page.oidc.deny')}</button>
-      </div>
-    </form>
-    !${switchForm(t, inputs)}`;
-}
-
-function scopeText(t: Visit['t'], scope: string): string {
-  const known = ['profile', 'email', 'offline_access'];
-  return known.includes(scope) ? t(`page.oidc.scope.${scope}`) : t('page.oidc.scope.other', { scope });
-}
-
-/** Asks which account to continue with. */
-function accountBody({ t, inputs }: Visit, { request: { client, reasons }, session }: Question): string {
-  const isOther = reasons.some(
-    (reason) => reason === 'id_token_hint' || reason === 'claims_id_token_sub_value',
-  );
-  const text = isOther ? 'page.oidc.account_other' : 'page.oidc.account_what';
-  const continues = html`<form method="post">
-    !${inputs}
-    <button name="answer" value="continue">${t('page.sign_in.continue_as', { email: session.email })}</button>
-  </form>`;
-  return html`<p>${t(text, { email: session.email, name: client.name })}</p>
-    !${isOther ? '' : continues} !${switchForm(t, inputs)}`;
-}
-
-function noAccessBody({ t, inputs }: Visit, { request: { client }, session }: Question): string {
-  return html`<p>${t('page.oidc.no_access_what', { email: session.email, name: client.name })}</p>
-    <form method="post">
-      !${inputs}
-      <button name="answer" value="deny">${t('page.oidc.back', { name: client.name })}</button>
-    </form>
-    !${switchForm(t, inputs)}`;
-}
-
-function switchForm(t: Visit['t'], inputs: string): string {
-  return html`<form method="post">
-    !${inputs}
-    <button name="answer" value="switch" class="second">${t('page.oidc.switch')}</button>
-  </form>`;
 }

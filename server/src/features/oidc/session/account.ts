@@ -25,6 +25,8 @@ export type EngineClient = Readonly<Partial<ExtraClientMetadata>> & {
   readonly clientAuthMethod: string;
   readonly redirectUris?: readonly string[];
   grantTypeAllowed(type: string): boolean;
+  /** Whether its tokens contain `sid`. */
+  includeSid(): boolean;
 };
 
 export interface AccountParts {

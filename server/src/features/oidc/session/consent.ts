@@ -19,6 +19,14 @@ export interface RequestedAccess {
 /** Claims that say how the user signed in; they need no consent. */
 const plainClaims = new Set(['sub', 'sid', 'auth_time', 'acr', 'amr', 'iss']);
 
+/** Returns the claims that need consent in the parameter `claims` of a request (OpenID Connect Core 1.0 §5.5). */
+export function claimNames(parameter: unknown): string[] {
+  if (typeof parameter !== 'string') return [];
+  const { userinfo, id_token: idToken } = JSON.parse(parameter) as Record<string, object | undefined>; // was parsed before
+  const names = [...Object.keys(userinfo ?? {}), ...Object.keys(idToken ?? {})];
+  return [...new Set(names)].filter((name) => !plainClaims.has(name));
+}
+
 /** Returns the names under which a consent is stored. */
 export function namesOf({ scopes, claims, resources }: RequestedAccess): string[] {
   return [

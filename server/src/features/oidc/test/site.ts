@@ -361,9 +361,8 @@ export class Person {
   }
 
   /** Sends the form of a page with the button that has this value. */
-  answer({ url, text }: Arrival, answer: string): Promise<Arrival> {
-    const token = /name="form_token" value="(?<token>[^"]+)"/.exec(text)?.groups?.['token'] ?? '';
-    return this.visit(url, 'POST', { answer, form_token: token });
+  answer(page: Arrival, answer: string): Promise<Arrival> {
+    return this.submit(page, { answer });
   }
 
   /** Sends the code of an authenticator app on the page that asks for it. */

@@ -1,6 +1,14 @@
 // Slows down a device that asks too often whether its user has answered (RFC 8628 §3.5).
 import { secondMs, type Clock } from '../../../kit/clock.ts';
 
+/** What is stored of the request of a device. */
+export interface DeviceInfo {
+  /** Network address from which it asked. */
+  readonly address?: string | undefined;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
 /** Seconds between two requests (`interval`). */
 export const pollSeconds = 5;
 const maxDevices = 10_000;

@@ -1,0 +1,49 @@
+// The code that a person types (RFC 8628 §6.1): eight consonants, shown with a dash.
+import { RateLimit, takeAll, type Bucket } from '../../../kit/rate-limit.ts';
+import { Problem } from '../../../kit/problem.ts';
+import type { Clock } from '../../../kit/clock.ts';
+
+/** Wrong codes that one user may enter in a minute, and those of all users in one network. */
+const wrongPerUser = 10;
+const wrongPerNetwork = 30;
+const maxKeys = 50_000;
+
+/** Returns the letters of a code as the engine stores them: in upper case, without what separates them. */
+export function lettersOf(text: string): string {
+  return text.toUpperCase().replaceAll(/[^A-Z]/g, '');
+}
+
+/** Returns a code as it is shown. */
+export function shownCode(letters: string): string {
+  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
+}
+
+/** Limits wrong codes: a code of another person is valid for ten minutes (RFC 8628 §5.1). */
+export class WrongCodes {
+  readonly #perUser: RateLimit;
+  readonly #perNetwork: RateLimit;
+
+  constructor(clock: Clock) {
+    this.#perUser = new RateLimit({ perMinute: wrongPerUser, maxKeys, clock });
+    this.#perNetwork = new RateLimit({ perMinute: wrongPerNetwork, maxKeys, clock });
+  }
+
+  /** Call it before a code is looked up. @throws {Problem} too_many_requests. */
+  requireFew(userId: number, network: string | undefined): void {
+    for (const { limit, key } of this.#buckets(userId, network)) {
+      const { isAllowed, seconds } = limit.ask(key, 1); // not kept: only wrong codes count
+      if (!isAllowed) throw new Problem('too_many_requests', { retryAfterSeconds: seconds });
+    }
+  }
+
+  note(userId: number, network: string | undefined): void {
+    takeAll(this.#buckets(userId, network), 1);
+  }
+
+  #buckets(userId: number, network = ''): [Bucket, Bucket] {
+    return [
+      { limit: this.#perUser, key: String(userId) },
+      { limit: this.#perNetwork, key: network },
+    ];
+  }
+}

@@ -1,0 +1,62 @@
+// What the page of an authorization request asks, as markup.
+import { html } from 'ghtml';
+import type { Visit } from '../../../page/form-page.ts';
+import { accessItems } from './access-text.ts';
+import type { Question } from './decision.ts';
+
+/** Returns the body of the page. */
+export function questionBody(visit: Visit, question: Question): string {
+  if (question.kind === 'consent') return consentBody(visit, question);
+  return question.kind === 'account' ? accountBody(visit, question) : noAccessBody(visit, question);
+}
+
+/** Who asks, where the answer goes, and what for; allowing and denying have the same weight. */
+function consentBody(
+  { t, inputs }: Visit,
+  { request: { client, missing, parameters }, session }: Question,
+): string {
+  const host = URL.parse(String(parameters['redirect_uri']))?.host ?? client.id;
+  return html`<p class="who">${session.email}</p>
+    <p>${t('page.oidc.consent_what', { name: client.name, host })}</p>
+    <ul class="scopes">
+      !${accessItems(t, missing)}
+    </ul>
+    <form method="post">
+      !${inputs}
+      <div class="pair">
+        <button name="answer" value="allow">${t('page.oidc.allow')}</button>
+        <button name="answer" value="deny" class="second">${t('page.oidc.deny')}</button>
+      </div>
+    </form>
+    !${switchForm(t, inputs)}`;
+}
+
+/** Asks which account to continue with. */
+function accountBody({ t, inputs }: Visit, { request: { client, reasons }, session }: Question): string {
+  const isOther = reasons.some(
+    (reason) => reason === 'id_token_hint' || reason === 'claims_id_token_sub_value',
+  );
+  const text = isOther ? 'page.oidc.account_other' : 'page.oidc.account_what';
+  const continues = html`<form method="post">
+    !${inputs}
+    <button name="answer" value="continue">${t('page.sign_in.continue_as', { email: session.email })}</button>
+  </form>`;
+  return html`<p>${t(text, { email: session.email, name: client.name })}</p>
+    !${isOther ? '' : continues} !${switchForm(t, inputs)}`;
+}
+
+function noAccessBody({ t, inputs }: Visit, { request: { client }, session }: Question): string {
+  return html`<p>${t('page.oidc.no_access_what', { email: session.email, name: client.name })}</p>
+    <form method="post">
+      !${inputs}
+      <button name="answer" value="deny">${t('page.oidc.back', { name: client.name })}</button>
+    </form>
+    !${switchForm(t, inputs)}`;
+}
+
+function switchForm(t: Visit['t'], inputs: string): string {
+  return html`<form method="post">
+    !${inputs}
+    <button name="answer" value="switch" class="second">${t('page.oidc.switch')}</button>
+  </form>`;
+}
