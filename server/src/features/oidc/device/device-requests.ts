@@ -7,12 +7,12 @@ import { Problem } from '../../../kit/problem.ts';
 import { ReferenceViolation, type Database } from '../../../db/database.ts';
 import '../../../identity/session/problem.ts';
 import { findConsent, saveConsent } from '../grant/grant-store.ts';
-import { findSessionByUid, saveSessionClient, uidOfSession } from '../grant/session-store.ts';
+import { holdSession, saveSessionClient, uidOfSession } from '../grant/session-store.ts';
 import { useOnce } from '../grant/token-store.ts';
 import { acrOf } from '../session/acr.ts';
-import { extendGrant, namesOf } from '../session/consent.ts';
+import { extendGrant, namesOf, newGrant } from '../session/consent.ts';
 import type { Authentication } from '../session/session-view.ts';
-import { sidOf } from '../session/sid.ts';
+import { grantIdOf, sidOf } from '../session/sid.ts';
 import { storedId } from '../token/token-form.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 import { claimsOf, requireDeviceRequest, type DeviceCode, type DeviceRequest } from './request.ts';
@@ -56,9 +56,10 @@ export class DeviceRequests {
     const { code, client, access } = request;
     const { userId } = answerer.session;
     const unit = new Unit();
-    const use = await this.#prepare(unit, request, answerer);
+    const { uid, use } = await this.#prepare(unit, request, answerer);
     try {
       await db.transaction(async (tx) => {
+        await holdSession(tx, uid);
         await consume(tx, code);
         const before = await findConsent(tx, userId, client.id);
         if (!client.isFirstParty) {
@@ -75,12 +76,12 @@ export class DeviceRequests {
     }
   }
 
-  /** Changes the code and its grant in the unit. Returns how the session uses the client, if the tokens end with it. */
+  /** Changes the code and its grant in the unit. Returns the session, and how it uses the client if the tokens end with it. */
   async #prepare(
     unit: Unit,
     { code, client, engineClient, access, parameters, acrs }: DeviceRequest,
     { session, authentication: { subject, amr, at } }: Answerer,
-  ): Promise<Parameters<typeof saveSessionClient>[1] | undefined> {
+  ): Promise<{ readonly uid: string; readonly use?: Parameters<typeof saveSessionClient>[1] }> {
     const { db, clock } = this.#parts;
     const provider = await this.#parts.provider();
     const fresh = randomBytes(16).toString('base64url');
@@ -88,17 +89,12 @@ export class DeviceRequests {
     if (uid === undefined) throw new Problem('session_required');
     const endsWithSession = !access.scopes.includes('offline_access');
     const sid = sidOf(uid, client.id);
-    const used = (await findSessionByUid(db, uid))?.clients.find(({ clientId }) => clientId === client.id);
+    // The grant of the session ends with it; a device that stays has one of its own.
+    const own = { accountId: subject, clientId: client.id };
+    const jti = grantIdOf(uid, client.id);
     return withUnit(unit, async () => {
-      // The grant of the session ends with it; a device that stays has one of its own.
-      const found =
-        endsWithSession && typeof used?.grantId === 'string'
-          ? await provider.Grant.find(used.grantId)
-          : undefined;
-      const grant =
-        found?.accountId === subject
-          ? found
-          : new provider.Grant({ accountId: subject, clientId: client.id });
+      const found = endsWithSession ? await provider.Grant.find(jti) : undefined;
+      const grant = found ?? newGrant(provider, endsWithSession ? { ...own, jti } : own);
       extendGrant(grant, access);
       const grantId = await grant.save();
       const resources = Object.keys(access.resources);
@@ -117,12 +113,12 @@ export class DeviceRequests {
         ...(engineClient.includeSid() && { sid }),
       });
       await code.save();
-      return endsWithSession ? { uid, clientId: client.id, sid, grantId } : undefined;
+      return endsWithSession ? { uid, use: { uid, clientId: client.id, sid, grantId } } : { uid };
     });
   }
 
   /**
-   * Refuses the request; the device hears of it when it asks the next time.
+   * Refuses the request; the device receives the error at its next poll.
    * @throws {Problem} device_code_used.
    */
   async refuse(

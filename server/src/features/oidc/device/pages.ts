@@ -3,7 +3,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../../kit/problem.ts';
-import { freeRead } from '../../../http/limits.ts';
+import { freeRead } from '../../../http/limit/limits.ts';
 import { addressOf, field } from '../../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import { faultOf } from '../../../page/form.ts';

@@ -54,7 +54,7 @@ function allowedOf(
 }
 
 /** Adds what was allowed to a grant; returns false if the grant has all of it. */
-function extendGrant(grant: Grant, access: RequestedAccess): boolean {
+export function extendGrant(grant: Grant, access: RequestedAccess): boolean {
   const before = JSON.stringify([grant.openid, grant.resources]);
   // Its end is computed again when it is saved: it now outlives the session.
   if (access.scopes.includes('offline_access')) Object.assign(grant, { exp: undefined });
@@ -102,10 +102,10 @@ export async function loadGrant(
   return grant;
 }
 
-/** The types of the engine leave out that the id of a grant may be given. */
-function newGrant(
+/** Makes a grant, with this id if one is given: the types of the engine leave that out. */
+export function newGrant(
   provider: Provider,
-  members: { readonly jti: string; readonly accountId: string; readonly clientId: string },
+  members: { readonly jti?: string; readonly accountId: string; readonly clientId: string },
 ): Grant {
   return new provider.Grant(members);
 }
