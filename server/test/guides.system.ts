@@ -34,6 +34,8 @@ const blocks = pages.flatMap(blocksOf);
 const oidcCommands = 'server/src/features/oidc/test/command.system.ts';
 const relyingParties = 'server/src/features/oidc/test/relying-parties.system.ts';
 const browserApplication = 'server/src/features/oidc/test/browser-application.system.ts';
+const apis = 'server/src/features/oidc/test/apis.system.ts';
+const mcp = 'server/src/features/oidc/test/mcp.long.ts';
 const authJs = 'server/src/features/oidc/test/auth-js.long.ts';
 
 /** Blocks that another test runs, by the file of that test. */
@@ -78,6 +80,14 @@ const elsewhere: Readonly<Record<string, string>> = {
     'docs/guides/openid-web.md # Next.js # js 5': authJs,
     'docs/guides/openid-apps.md # A browser application # sh': browserApplication,
     'docs/guides/openid-apps.md # A browser application # js': browserApplication,
+    'docs/guides/openid-apps.md # A command-line tool # sh': apis,
+    'docs/guides/openid-apps.md # A command-line tool # js': apis,
+    'docs/guides/openid-apps.md # An API that verifies tokens # sh': apis,
+    'docs/guides/openid-apps.md # An API that verifies tokens # js': apis,
+    'docs/guides/openid-apps.md # An API that introspects tokens # sh': apis,
+    'docs/guides/openid-apps.md # An API that introspects tokens # js': apis,
+    'docs/guides/openid-apps.md # An MCP server # sh': mcp,
+    'docs/guides/openid-apps.md # An MCP server # js': mcp,
     'docs/guides/openid-products.md # Apache # sh': relyingParties,
     'docs/guides/openid-products.md # Apache # apache': relyingParties,
     'docs/guides/openid.md # The settings of an application # sh': relyingParties,

@@ -60,28 +60,33 @@ export async function registerParty(
   site: ProviderSite,
   { registration, own }: Pick<Party, 'registration'> & Pick<Settings, 'own'>,
 ): Promise<Settings> {
+  const outputs = await registered(site, registration.replaceAll('http://localhost:3000', own));
+  const { id = '', secret = '' } = outputs.at(-1) ?? {};
+  return { issuer: site.origin, id, secret, own };
+}
+
+/** Runs the commands of a guide. Returns the id and secret of each client; neither of a resource. */
+export async function registered(
+  site: ProviderSite,
+  commands: string,
+): Promise<readonly { readonly id?: string; readonly secret?: string }[]> {
   const environment = {
     DATABASE_URL: site.service.url,
     SECRET_KEY: secretKey,
     PORT: new URL(site.origin).port,
   };
-  let registered: unknown;
-  for (const command of commandsIn(registration.replaceAll('http://localhost:3000', own)))
-    registered = await host.json(wordsOf(command), { environment });
-  const { client_id: id, client_secret: secret = '' } = registered as {
-    client_id: string;
-    client_secret?: string;
-  };
-  return { issuer: site.origin, id, secret, own };
+  const outputs: { id?: string; secret?: string }[] = [];
+  for (const command of commands.replaceAll('\\\n', ' ').trim().split('\n')) {
+    const output = await host.json(wordsOf(command), { environment });
+    const { client_id: id, client_secret: secret } = output as { client_id?: string; client_secret?: string };
+    outputs.push({ ...(id !== undefined && { id }), ...(secret !== undefined && { secret }) });
+  }
+  return outputs;
 }
 
 /** Runs the commands of a site, and ends with the tests. */
 const host = new CommandHost();
 after(() => host.close());
-
-function commandsIn(text: string): string[] {
-  return text.replaceAll('\\\n', ' ').trim().split('\n');
-}
 
 /** Returns the arguments of a printed command. */
 function wordsOf(command: string): string[] {

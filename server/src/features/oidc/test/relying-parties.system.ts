@@ -103,7 +103,7 @@ const scenarios: Readonly<Record<Scenario, (party: Party, settings: Settings) =>
     await person.visit(`${settings.own}/`);
     const page = await person.visit(`${settings.own}/settings`);
     assert.equal(new URL(page.url).pathname, '/step-up', textOf(page.text));
-    assertPage(await person.giveCode(page, code()), `${settings.own}/settings`, 'two factors');
+    assertPage(await person.submit(page, { proof: code() }), `${settings.own}/settings`, 'two factors');
   },
 
   'sign out there': async ({ signOut }, settings) => {

@@ -365,16 +365,6 @@ export class Person {
     return this.submit(page, { answer });
   }
 
-  /** Sends the code of an authenticator app on the page that asks for it. */
-  giveCode({ url, text }: Arrival, code: string): Promise<Arrival> {
-    const markup = [...text.matchAll(/<form method="post"[^]*?<\/form>/g)]
-      .map(([one]) => one)
-      .find((one) => /name="proof"/.test(one));
-    const hidden = [...(markup ?? '').matchAll(/type="hidden" name="([^"]+)" value="([^"]*)"/g)];
-    const fields = hidden.map(([, name = '', value = '']) => [name, unescapeMarkup(value)] as const);
-    return this.visit(url, 'POST', { ...Object.fromEntries(fields), proof: code });
-  }
-
   /** Signs in on the sign-in page at which the browser is. */
   async signInAt({ url, text }: Arrival): Promise<Arrival> {
     const back = /name="return_to" value="(?<to>[^"]+)"/.exec(text)?.groups?.['to'] ?? '';
