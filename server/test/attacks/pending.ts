@@ -12,11 +12,6 @@ export const pendingRows: readonly PendingRow[] = [
     title: "requests of the service to the attacker's targets (SSRF)",
     waitsFor: 'webhooks and social login',
   },
-  { row: 'A32', title: 'a redirect URI that nearly matches', waitsFor: 'OIDC' },
-  { row: 'A33', title: 'an authorization code that is replayed, foreign or expired', waitsFor: 'OIDC' },
-  { row: 'A34', title: 'an authorization without its proof key', waitsFor: 'OIDC' },
-  { row: 'A35', title: 'a refresh token used twice', waitsFor: 'OIDC' },
-  { row: 'A36', title: 'an ID token or JWT that names its own algorithm or key', waitsFor: 'OIDC' },
   {
     row: 'A56',
     title: "a victim's federated login joined to the attacker's account",

@@ -97,6 +97,12 @@ export interface TableColumns {
   readonly other: string;
 }
 
+/** An attack that only this feature can suffer, by its code; a test of the feature has a title that begins with it. */
+export interface KitAttack {
+  readonly row: string;
+  readonly title: string;
+}
+
 export interface FeatureKit {
   /** Name of its folder. */
   readonly feature: string;
@@ -105,6 +111,7 @@ export interface FeatureKit {
   readonly enrollment?: KitEnrollment;
   readonly orders?: readonly KitOrder[];
   readonly plans?: readonly KitPlan[];
+  readonly attacks?: readonly KitAttack[];
   /** Columns of its tables that have rows of users. */
   readonly columns?: Readonly<Record<string, TableColumns>>;
   /** Adds a row with each of its encrypted columns to a database that has a user. */

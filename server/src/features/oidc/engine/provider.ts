@@ -9,6 +9,7 @@ import type {
   JWK,
   KoaContextWithOIDC,
 } from 'oidc-provider';
+import { secondMs } from '../../../kit/clock.ts';
 import type { User } from '../../../user/user.ts';
 import { findResource } from '../client/store.ts';
 import {
@@ -29,6 +30,9 @@ import { interactionAddress, oidcPaths } from './paths.ts';
 import { createPolicy } from './policy.ts';
 import { surround, type SurroundParts } from './surround.ts';
 import { currentUnit } from '../token/unit.ts';
+
+/** How long an assertion of a client may be valid. */
+const maxAssertionSeconds = 3600;
 
 export interface ProviderParts
   extends Omit<ConfigurationParts, 'cookies'>, AccountParts, Omit<AdapterParts, 'unit'>, SurroundParts {
@@ -76,7 +80,10 @@ export function createProvider(
       }),
     },
     renderError: (ctx, { error, error_description: description }) => parts.refuse(ctx, error, description),
-    assertJwtClientAuthClaimsAndHeader: async (ctx, { aud }, _header, client) => {
+    assertJwtClientAuthClaimsAndHeader: async (ctx, { aud, exp = 0 }, _header, client) => {
+      // Its identifier is stored until then.
+      if (Number(exp) > Date.now() / secondMs + maxAssertionSeconds)
+        throw new errors.InvalidClientAuth('exp must be within an hour');
       const isIssuer = aud === origin;
       const { bienvenue_token_endpoint_audience: acceptsEndpoint } = client as unknown as EngineClient;
       if (!isIssuer && !(acceptsEndpoint === true && aud === `${origin}${oidcPaths.token}`))

@@ -58,10 +58,6 @@ export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPlugi
       if (verdict.remaining > 0) done();
       else done(new Problem('too_many_requests', { retryAfterSeconds: verdict.seconds }));
     });
-    scope.addHook('onResponse', (request, reply, done) => {
-      if (reply.raw.statusCode >= 400) limit.note(request.source.network ?? '');
-      done();
-    });
     const config = { ...forAnySite, ...otherProtocol, ...costing(0) };
     const handler = programHandler(engine);
     for (const path of programPaths.get) scope.get(path, { config, schema: { hide: true } }, handler);

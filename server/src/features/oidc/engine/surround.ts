@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { dropCookie } from '../../../http/cookie/cookie.ts';
+import type { ClientLimit } from '../token/client-limit.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 import { oidcPaths } from './paths.ts';
 import { settle, type SettleParts } from './settle.ts';
 
 export interface SurroundParts extends SettleParts {
+  readonly limit: Pick<ClientLimit, 'note'>;
   readonly cookies: { readonly session: string };
   /** Returns where a redirect to an application goes after a form. */
   readonly exitOf: (ctx: KoaContextWithOIDC, target: string) => string;
@@ -33,8 +35,26 @@ export function surround(provider: Provider, parts: SurroundParts): void {
       ctx.status = 500;
       await parts.refuse(ctx as KoaContextWithOIDC, 'server_error');
     }
+    if (isCounted(ctx as KoaContextWithOIDC))
+      parts.limit.note(parts.sourceOf(ctx as KoaContextWithOIDC).network ?? '');
   });
   provider.on('server_error', (_ctx: unknown, error: Error) => parts.logFailure(error));
+}
+
+const waitingErrors = new Set(['authorization_pending', 'slow_down']);
+/** Errors of a request that may not have been authenticated. */
+const strangerErrors = new Set(['invalid_client', 'invalid_request']);
+
+/**
+ * Returns whether a request used up a part of what its network may fail: not that of a device that waits, nor that of a
+ * client that has authenticated, such as a back end whose users are signed out.
+ */
+function isCounted({ status, body, oidc }: KoaContextWithOIDC): boolean {
+  if (status < 400 || status >= 500) return false;
+  const { error = '' } = (body ?? {}) as { readonly error?: string };
+  if (waitingErrors.has(error)) return false;
+  const { client } = oidc;
+  return client === undefined || client.clientAuthMethod === 'none' || strangerErrors.has(error);
 }
 
 /** A browser that came by a form must not be redirected to another origin (page/exit.ts). */

@@ -7,6 +7,13 @@ import type { FeatureKit } from '../../../../test/support/kit.ts';
 
 export const kit: FeatureKit = {
   feature: 'oidc',
+  attacks: [
+    { row: 'A32', title: 'a redirect URI that nearly matches' },
+    { row: 'A33', title: 'an authorization code that is replayed, foreign or expired' },
+    { row: 'A34', title: 'an authorization without its proof key' },
+    { row: 'A35', title: 'a refresh token used twice' },
+    { row: 'A36', title: 'an ID token or JWT that names its own algorithm or key' },
+  ],
   addSecrets: async (db, keyring) => {
     const id = 'secret';
     await saveInteraction(db, {

@@ -95,11 +95,12 @@ export class Program {
     return memberOf(reply.body, 'active') === true;
   }
 
-  userinfo(token: string, { at = this.site.service, headers = {} }: CallOptions = {}): Promise<Reply> {
+  userinfo(token: string, { at = this.site.service, headers = {}, from }: CallOptions = {}): Promise<Reply> {
     return send(at.app, {
       method: 'GET',
       path: oidcPaths.userinfo,
       headers: { authorization: `Bearer ${token}`, ...headers },
+      ...(from !== undefined && { from }),
     });
   }
 

@@ -252,6 +252,11 @@ export class Person {
     return this.#cookies.get('session_id /')?.value;
   }
 
+  /** Sets a cookie, as an attacker on a neighboring site could. */
+  plant(name: string, value: string): void {
+    this.#cookies.set(`${name} /`, { value, path: '/' });
+  }
+
   async register(): Promise<void> {
     const { status } = await this.send('POST', '/users', { email: this.email, password });
     assert.equal(status, 200);

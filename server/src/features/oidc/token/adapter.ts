@@ -189,7 +189,7 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
       hasPrefix(kind, text) ? open(await findTokenInUse(db, storedId(kind, text)), text) : undefined,
     findByUserCode: async (userCode) => {
       const row = await findTokenByUserCode(db, storedId('user_code', userCode));
-      // One that was answered is told from an unknown one, also after the session has ended.
+      // An answered one is not unknown, also after the session has ended.
       return open(row && { ...row, sessionUid: null, sessionId: null, grantPayload: null });
     },
     upsert: async (text, { jti: _jti, ...payload }, seconds = 0) => {

@@ -121,7 +121,7 @@ onEachEngine('a refresh token that is presented again', (engine) => {
     assert.equal(await reusesOf(program), 1);
   });
 
-  test('ends the family after the grace, which is recorded and mailed', async () => {
+  test('A35 reuse: ends the family after the grace, which is recorded and mailed', async () => {
     const { program, first, second } = await family();
     const earlier = await listMails(site.db, 100);
     site.service.clock.advance(29_900);
