@@ -1,4 +1,5 @@
 // Interfaces through which modules contribute to the rules. Modules push into arrays of these before the first request.
+import type { TSchema } from 'typebox';
 import type { Database } from '../db/database.ts';
 import type { AuditSource } from '../audit/event.ts';
 import type { User } from '../user/user.ts';
@@ -71,6 +72,8 @@ export interface Purgeable {
 export interface PersonalData {
   /** Name of the member in the JSON document. */
   readonly name: string;
+  /** Its form, for the description of the API; any value by default. */
+  readonly schema?: TSchema;
   /**
    * Returns what is stored about the user, as JSON: instants as RFC 3339 text, without secrets.
    * @param sessionId handle of the requesting session.

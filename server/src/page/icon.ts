@@ -13,6 +13,7 @@ const strokes = {
   devices: 'M3 5h13v5M3 5v10h10M6 19h7M16 10h5v9h-5z',
   pulse: 'M2 12h4l3-8 5 16 3-8h5',
   download: 'M12 4v11M7 11l5 5 5-5M4 20h16',
+  grid: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z',
   warning: 'M12 3.5 22 20H2zM12 10v4.5M12 17v.5',
   check: 'M4 12.5 9.5 18 20 6.5',
 } as const;

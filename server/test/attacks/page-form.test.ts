@@ -70,6 +70,7 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
     '/oauth/end-session/confirm': {},
     '/device': { user_code: 'BBBB-BBBB' },
     '/device/confirm': { answer: 'deny' },
+    '/account/applications/remove': { client_id: 'none' },
   }),
   ...entriesOf<Fields>('passkey', {
     '/sign-in/passkey': { credential: '{}' },

@@ -102,6 +102,8 @@ const others: Readonly<Record<string, readonly string[]>> = {
       'POST /oauth/end-session/confirm',
       'POST /device',
       'POST /device/confirm',
+      'POST /account/applications/remove',
+      'DELETE /applications/:client_id',
     ],
   }),
   ...entriesOf('passkey', {

@@ -219,6 +219,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
         await registrations.add(tx, id, { address, authenticator, requestToken });
       }
     });
+    for (const kit of kits) await kit.addRowsOf?.(core().database, id);
     await core().audit.seal();
     const shown = [password, secret, ...codes, tokenIn(text), codeIn(text), at.sessionId, phone.sessionId];
     return { member, at, id, shown: shown.map((one) => one ?? assert.fail('every secret was shown')) };

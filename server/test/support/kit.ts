@@ -114,6 +114,8 @@ export interface FeatureKit {
   readonly attacks?: readonly KitAttack[];
   /** Columns of its tables that have rows of users. */
   readonly columns?: Readonly<Record<string, TableColumns>>;
+  /** Adds a row of a user to each of its tables in `columns` that the requests of users do not fill. */
+  readonly addRowsOf?: (db: Database, userId: number) => Promise<void>;
   /** Adds a row with each of its encrypted columns to a database that has a user. */
   readonly addSecrets?: (db: Database, keyring: Keyring) => Promise<void>;
   /** Its tables without rows of users. */

@@ -13,7 +13,7 @@ export const dataExport = identityModule({
     const dataExports = new DataExports(context, { audit, plugged, stepUp });
     return {
       routes: [
-        { access: 'session', json: dataRoutes({ dataExports }) },
+        { access: 'session', json: dataRoutes({ dataExports, plugged }) },
         { access: 'session', pages: dataPages({ pages, stepUp, parts }) },
       ],
       account: [dataSection],

@@ -2,13 +2,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
-import Type from 'typebox';
+import Type, { type TObject } from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
 import { guardedRead } from '../../http/origin/cross-site.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { MailRecord } from '../../mail/store.ts';
 import type { DataExport } from './data-export.ts';
 import { SessionEntry } from '../../identity/session/routes.ts';
+import type { PersonalData } from '../../identity/contribution.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { DataExports } from './data-export.ts';
 
@@ -98,11 +99,22 @@ const ExportDocument = Type.Object({
   ),
 });
 
+/** Returns the description with the members of other modules. */
+function documentWith(exports: readonly PersonalData[]): TObject {
+  const members = exports.flatMap(({ name, schema }) =>
+    schema === undefined ? [] : [[name, schema] as const],
+  );
+  return Type.Object({ ...ExportDocument.properties, ...Object.fromEntries(members) });
+}
+
 /** The route that exports the user's data. */
 export function dataRoutes({
   dataExports,
+  plugged,
 }: {
   readonly dataExports: DataExports;
+  /** Complete when the routes are added. */
+  readonly plugged: { readonly exports: readonly PersonalData[] };
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
@@ -111,7 +123,7 @@ export function dataRoutes({
         config: guardedRead,
         schema: {
           summary: 'Returns all data about the user except secrets; requires recent authentication',
-          response: { 200: ExportDocument },
+          response: { 200: documentWith(plugged.exports) },
         },
       },
       async (request, reply) => {

@@ -1,4 +1,5 @@
 // What the OpenID provider declares: its tables, options, events and commands.
+import { applicationEvents } from './application/event.ts';
 import { clientMigrations } from './client/migrations.ts';
 import { engineEvents, tokenReusedMail } from './engine/event.ts';
 import { engineOptions } from './engine/options.ts';
@@ -20,7 +21,7 @@ export const declaration = {
   sealed: [sealedToken, sealedInteraction],
   options: { ...registryOptions, ...engineOptions },
   check: checkClientsFile,
-  events: { ...registryEvents, ...engineEvents, ...interactionEvents },
+  events: { ...registryEvents, ...engineEvents, ...interactionEvents, ...applicationEvents },
   mails: [applicationAllowedMail, tokenReusedMail],
   revokes: [grantRevocable],
   sessionEndings: [logoutsOnEnd(endAtClients)],

@@ -1,6 +1,7 @@
 // The OpenID provider: applications sign their users in here (OpenID Connect Core 1.0).
 import { secondMs } from '../../kit/clock.ts';
 import { module } from '../../module.ts';
+import { buildApplications } from './application/build.ts';
 import { declaration } from './declaration.ts';
 import { buildEngine } from './engine/build.ts';
 import { browserRoutes, programRoutes } from './engine/routes.ts';
@@ -38,6 +39,7 @@ export const oidc = module({
     const ending = buildEndSession({ clock, keyring, pages, cookies, sessions, view, refusals, provider });
     const trustsAddresses = options.oidcAssumeEmailVerified;
     const devices = { context, keyring, pages, secondFactors, view, provider, trustsAddresses };
+    const applications = buildApplications({ db, clock, events, pages });
     const asking = { pages, cookies, events, requests, secondFactors, sessions, view };
     return {
       starts: registryStarts(context, options.clientsFile),
@@ -48,8 +50,12 @@ export const oidc = module({
         { access: 'optional', json: ending.routes },
         { access: 'optional', pages: ending.pages },
         { access: 'session', pages: buildDevicePages(devices) },
+        { access: 'session', pages: applications.pages },
+        { access: 'session', json: applications.routes },
         { access: 'open', pages: refusalPages({ pages, refusals }) },
       ],
+      account: [applications.section],
+      exports: [applications.data],
       purges: [...expiringRows(db, clock), logouts],
       jobs: [{ name: 'deliver logouts', everyMs: secondMs, run: async () => void (await logouts.deliver()) }],
     };

@@ -12,7 +12,7 @@ import { removeClient } from '../client/store.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import { confirmDevice, Program, tokensIn, type IssuedTokens } from '../test/program.ts';
 import { deviceGrant, password, Person, ProviderSite } from '../test/site.ts';
-import { removeConsent } from './grant-store.ts';
+import { removeAccess } from './grant-store.ts';
 
 const other = 'seven herons on a bicycle';
 const perUser = 3;
@@ -175,7 +175,7 @@ const endings: Readonly<Record<string, Ending>> = {
   },
   'taking the consent away': {
     end: ({ site, userId, program }) =>
-      site.db.transaction((tx) => removeConsent(tx, userId, program.application.id)),
+      site.db.transaction((tx) => removeAccess(tx, userId, program.application.id)),
     ends: 'everything',
     isUnnoticed: true,
   },

@@ -92,8 +92,56 @@ export async function removeGrantsOf(db: Database, userId: number): Promise<void
   await db.run(deleteByUser, { userId });
 }
 
+/** A grant, and how long it has been used. */
+export interface GrantUse extends Pick<StoredGrant, 'id' | 'clientId' | 'payload'> {
+  readonly createdAt: number;
+  /** When the newest of its tokens was issued; null if all have expired. */
+  readonly usedAt: number | null;
+}
+
+const selectUses = statement((sql, p: { userId: number; limit: number }) =>
+  sql
+    .selectFrom('oidc_grants')
+    .select((eb) => [
+      'id',
+      'client_id as clientId',
+      'payload',
+      'created_at as createdAt',
+      eb
+        .selectFrom('oidc_tokens')
+        .select(({ fn }) => fn.max('oidc_tokens.created_at').as('usedAt'))
+        .whereRef('oidc_tokens.grant_id', '=', 'oidc_grants.id')
+        .as('usedAt'),
+    ])
+    .where('user_id', '=', p.userId)
+    .orderBy('client_id')
+    .limit(p.limit),
+);
+
+/** Lists up to `limit` grants of a user, by client. */
+export function listGrants(db: Database, userId: number, limit: number): Promise<GrantUse[]> {
+  return db.run(selectUses, { userId, limit });
+}
+
+const selectIds = statement((sql, p: { userId: number; clientId: string }) =>
+  sql
+    .selectFrom('oidc_grants')
+    .select('id')
+    .where('user_id', '=', p.userId)
+    .where('client_id', '=', p.clientId),
+);
+
+/** Lists the ids of the grants of a user for a client. */
+export async function listGrantIds(db: Database, userId: number, clientId: string): Promise<string[]> {
+  return (await db.run(selectIds, { userId, clientId })).map(({ id }) => id);
+}
+
 const deleteByUserAndClient = statement((sql, p: { userId: number; clientId: string }) =>
-  sql.deleteFrom('oidc_grants').where('user_id', '=', p.userId).where('client_id', '=', p.clientId),
+  sql
+    .deleteFrom('oidc_grants')
+    .where('user_id', '=', p.userId)
+    .where('client_id', '=', p.clientId)
+    .returning('id'),
 );
 const deleteConsent = statement((sql, p: { userId: number; clientId: string }) =>
   sql
@@ -103,10 +151,11 @@ const deleteConsent = statement((sql, p: { userId: number; clientId: string }) =
     .returning('client_id'),
 );
 
-/** Takes a user's grants and consent away from a client; returns false if the client had no consent. */
-export async function removeConsent(db: Database, userId: number, clientId: string): Promise<boolean> {
-  await db.run(deleteByUserAndClient, { userId, clientId });
-  return (await db.first(deleteConsent, { userId, clientId })) !== undefined;
+/** Takes a user's grants and consent away from a client; returns false if the client had neither. */
+export async function removeAccess(tx: Database, userId: number, clientId: string): Promise<boolean> {
+  const grants = await tx.run(deleteByUserAndClient, { userId, clientId });
+  const consent = await tx.first(deleteConsent, { userId, clientId });
+  return grants.length > 0 || consent !== undefined;
 }
 
 export interface Consent {

@@ -18,6 +18,7 @@ export const grantMigrations: readonly Migration[] = [
         primary key (uid, client_id)
       ) ${type.keyedTable}`,
       `create unique index oidc_session_clients_by_sid on oidc_session_clients (sid)`,
+      `create index oidc_session_clients_by_grant on oidc_session_clients (grant_id) where grant_id is not null`,
       `create index oidc_session_clients_by_client on oidc_session_clients (client_id)`,
       `create table oidc_grants (
         id ${type.text} not null primary key,

@@ -132,3 +132,20 @@ export async function clientsOfSessions(
       .where('oidc_sessions.session_id', 'in', sessionIds),
   );
 }
+
+/** Ends the use of clients under grants, and returns the `sid` of each. Locks the sessions, as their end does. */
+export async function endUses(tx: Database, grantIds: readonly string[]): Promise<string[]> {
+  if (grantIds.length === 0) return [];
+  const used = await tx.query((sql: Sql<GrantTables>) =>
+    sql.selectFrom('oidc_session_clients').select('uid').where('grant_id', 'in', grantIds),
+  );
+  if (used.length === 0) return [];
+  const uids = used.map(({ uid }) => uid);
+  await tx.query((sql: Sql<GrantTables>) =>
+    sql.selectFrom('oidc_sessions').select('uid').where('uid', 'in', uids).orderBy('uid').forUpdate(),
+  );
+  const ended = await tx.query((sql: Sql<GrantTables>) =>
+    sql.deleteFrom('oidc_session_clients').where('grant_id', 'in', grantIds).returning('sid'),
+  );
+  return ended.map(({ sid }) => sid);
+}

@@ -1,8 +1,12 @@
 // The OpenID provider, for the tests that run for every feature.
 import { cipherOf } from '../../../keys/sealed.ts';
+import { dayMs } from '../../../kit/clock.ts';
+import { addClient } from '../client/store.ts';
+import { saveConsent, saveGrant } from '../grant/grant-store.ts';
 import { saveInteraction } from '../grant/interaction-store.ts';
 import { sealedInteraction, sealedToken } from '../grant/schema.ts';
 import { saveToken } from '../grant/token-store.ts';
+import { clientDefaults } from './client-defaults.ts';
 import type { FeatureKit } from '../../../../test/support/kit.ts';
 
 export const kit: FeatureKit = {
@@ -36,6 +40,37 @@ export const kit: FeatureKit = {
       expiresAt: 1,
     });
   },
+  columns: {
+    oidc_grants: {
+      secret: '',
+      other: 'id user_id client_id outlives_session payload created_at expires_at',
+    },
+    oidc_tokens: {
+      secret: 'id user_code sealed',
+      other: 'kind grant_id user_id client_id session_uid payload consumed_at replays created_at expires_at',
+    },
+    oidc_consents: { secret: '', other: 'user_id client_id scopes created_at last_used_at' },
+  },
+  addRowsOf: async (db, userId) => {
+    const now = Date.now();
+    const id = `of ${userId}`;
+    const row = { id, userId, clientId: id, now, expiresAt: now + dayMs };
+    await db.transaction(async (tx) => {
+      await addClient(tx, { ...clientDefaults, id }, { managedBy: null, now });
+      await saveGrant(tx, { ...row, outlivesSession: 1, payload: '{"openid":{"scope":"openid"}}' });
+      await saveConsent(tx, { userId, clientId: id, scopes: ['openid', 'email'], now });
+      await saveToken(tx, {
+        ...row,
+        id: `the digest of the token ${userId}`,
+        kind: 'DeviceCode',
+        grantId: id,
+        sessionUid: null,
+        userCode: `the digest of the code ${userId}`,
+        payload: '{}',
+        sealed: `the encrypted token ${userId}`,
+      });
+    });
+  },
   otherTables: [
     'oidc_clients',
     'oidc_client_secrets',
@@ -47,8 +82,5 @@ export const kit: FeatureKit = {
     'oidc_session_clients',
     'oidc_interactions',
     'oidc_used',
-    'oidc_grants',
-    'oidc_tokens',
-    'oidc_consents',
   ],
 };

@@ -9,14 +9,9 @@ import { freePort } from '../../../../test/support/free-port.ts';
 import { sendPlain } from '../../../../test/support/integration.ts';
 import type { Reply } from '../../../../test/support/request.ts';
 import { serviceOn, type ServiceOverrides, type TestService } from '../../../../test/support/service.ts';
-import {
-  deviceGrant,
-  standardScopes,
-  type Client,
-  type NewClient,
-  type NewResource,
-} from '../client/client.ts';
+import { deviceGrant, type Client, type NewClient, type NewResource } from '../client/client.ts';
 import { createClientSecret } from '../client/secret.ts';
+import { clientDefaults } from './client-defaults.ts';
 import { addClient, addSecret, putResource } from '../client/store.ts';
 
 export const password = 'nine newts under a green umbrella';
@@ -31,31 +26,6 @@ export function liveClock(): { readonly now: Clock; readonly advance: (ms: numbe
     },
   };
 }
-
-const defaults: Omit<NewClient, 'id'> = {
-  name: 'Wiki',
-  kind: 'web',
-  grantTypes: ['authorization_code', 'refresh_token'],
-  redirectUris: ['https://wiki.example.org/callback'],
-  postLogoutRedirectUris: ['https://wiki.example.org/'],
-  backchannelLogoutSessionRequired: true,
-  scopes: [...standardScopes],
-  authMethod: 'client_secret_basic',
-  idTokenAlg: 'RS256',
-  isFirstParty: true,
-  access: { emailDomains: [], users: [] },
-  skipsPkce: false,
-  requiresPar: false,
-  acceptsTokenEndpointAudience: false,
-  resourceOf: [],
-  lifetimes: {
-    accessTokenSeconds: 600,
-    idTokenSeconds: 600,
-    refreshIdleDays: 30,
-    refreshMaxDays: 180,
-    refreshGraceSeconds: 30,
-  },
-};
 
 /** An application. */
 export interface Application {
@@ -125,7 +95,7 @@ export class ProviderSite {
     given: Partial<NewClient> = {},
   ): Promise<Omit<Application, 'config'>> {
     this.#clients += 1;
-    const client: NewClient = { ...defaults, id: `app-${this.#clients}`, ...given };
+    const client: NewClient = { ...clientDefaults, id: `app-${this.#clients}`, ...given };
     const { secret, hash } = createClientSecret();
     const now = clock.now();
     await core.database.transaction(async (tx) => {

@@ -1,0 +1,11 @@
+import { defineEvents } from '../../../identity/event.ts';
+
+/** Events of the access of applications. The target is the client. */
+export const applicationEvents = defineEvents('application', {
+  application_removed: {
+    vocabulary: 'user_updated',
+    outcome: 'success',
+    shownAs: 'account',
+    says: 'The user took the access of an application, the target, away. Its tokens have ended.',
+  },
+});
