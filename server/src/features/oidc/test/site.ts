@@ -195,6 +195,9 @@ export interface Arrival {
   readonly text: string;
 }
 
+/** What browsers accept when they open a page. */
+const navigation = { accept: 'text/html,application/xhtml+xml' };
+
 /** A person at a browser without scripts. It keeps cookies with their paths. */
 export class Person {
   readonly origin: string;
@@ -292,7 +295,7 @@ export class Person {
     let url = new URL(target, this.origin).href;
     let [next, body]: ['GET' | 'POST', typeof fields] = [method, fields];
     for (let steps = 0; steps < 15; steps += 1) {
-      const { status, location, text } = await this.send(next, url, body);
+      const { status, location, text } = await this.send(next, url, body, navigation);
       if (location === undefined) {
         const exit = /http-equiv="refresh" content="0; url=(?<to>[^"]+)"/.exec(text)?.groups?.['to'];
         if (exit === undefined) return { url, status, text };
