@@ -2,6 +2,7 @@
 // kind is not accepted as another one, and that the engine writes nothing on the console.
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
+import { StepDatabase, type Countdown } from '../../../../test/faults/step-database.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { send, memberOf, type ContractRequest, type Fields } from '../../../../test/support/request.ts';
 import { assertRefused, basic, Program, tokensIn } from '../test/program.ts';
@@ -308,6 +309,57 @@ onEachEngine('an endpoint of the provider', (engine) => {
       assert.equal(chunked.status, 400, path);
       assert.match(await chunked.text(), /parse the request body/, path);
     }
+  });
+
+  test('answers a failure of the database at any step, and has then changed nothing or everything', async (t) => {
+    const countdown: Countdown = {
+      steps: 0,
+      act: () => {
+        throw new Error('planted');
+      },
+    };
+    const failing = await site.another(
+      {},
+      { watchDatabase: (database) => new StepDatabase(database, countdown) },
+    );
+    const written = t.mock.method(console, 'error', () => {});
+    try {
+      await program.userinfo('bva_x', { at: failing }); // it has loaded its engine and its keys
+      let failures = 0;
+      for (let n = 1; n < 50; n += 1) {
+        const { refresh } = await program.tokensOf(person);
+        countdown.steps = n;
+        const reply = await program.refresh(refresh, { at: failing });
+        countdown.steps = 0;
+        if (reply.status === 200) break;
+        failures += 1;
+        assertRefused(reply, 'server_error', 500);
+        tokensIn(await program.refresh(refresh));
+      }
+      assert.ok(failures > 8, String(failures));
+      const { url } = await authorizationRequest(app);
+      for (const [n, accept] of Array.from(
+        { length: 40 },
+        (_, at) => [at + 1, at % 2 === 0 ? 'text/html' : '*/*'] as const,
+      )) {
+        countdown.steps = n;
+        const { status, headers, cookies } = await send(failing.app, {
+          method: 'GET',
+          path: url.slice(site.origin.length),
+          headers: { cookie: `session_id=${person.sessionToken ?? ''}`, accept },
+        });
+        const isOver = countdown.steps > 0;
+        countdown.steps = 0;
+        if (isOver) break;
+        const { location = '' } = headers;
+        assert.ok(!String(location).includes('code='), `step ${n} ${String(location)}`);
+        assert.ok([303, 500].includes(status), String(status));
+        assert.deepEqual(cookies, []);
+      }
+    } finally {
+      await failing.close();
+    }
+    assert.equal(written.mock.callCount(), 0);
   });
 
   test('of the engine writes nothing on the console', async (t: TestContext) => {

@@ -145,6 +145,19 @@ onEachEngine('the provider changes its engine so that', (engine) => {
     assert.deepEqual([countOf(replies, 'ok'), countOf(replies, 'invalid_grant')], [1, 49]);
   });
 
+  test('a proof of a clock that is ahead is remembered for as long as it is accepted', async () => {
+    const ahead = Math.floor(Date.now() / 1000) + 290;
+    const headers = {
+      dpop: await (await TestKey.create()).proof(`${site.origin}${oidcPaths.token}`, 'POST', { iat: ahead }),
+    };
+    const { clock, core } = site.service;
+    tokensIn(await machine().post(oidcPaths.token, clientCredentials, { headers }));
+    clock.advance(310_000);
+    await core.purge();
+    assertRefused(await machine().post(oidcPaths.token, clientCredentials, { headers }), 'invalid_grant');
+    clock.advance(-310_000);
+  });
+
   test('of 50 equal client assertions one is accepted', async () => {
     const key = await TestKey.create();
     const signing = await site.application({

@@ -2,7 +2,7 @@
 // (patches.test.ts): an update of the engine that moves what is patched shows there.
 import type Provider from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
-import { secondMs } from '../../../kit/clock.ts';
+import { minuteMs, secondMs } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
 import { isSecret } from '../client/secret.ts';
 import { listLiveSecrets } from '../client/store.ts';
@@ -94,11 +94,14 @@ function prefixTokens(provider: Provider): void {
   }
 }
 
+/** A proof may come from a clock that is ahead by so much (`CHALLENGE_OK_WINDOW` of the engine), and is valid longer. */
+const skewMs = 5 * minuteMs;
+
 /** An identifier is used in one statement. The engine would look it up and then store it: two requests would both pass. */
 function useIdentifiersOnce(provider: Provider, { db }: PatchParts): void {
   const model = (provider as unknown as { readonly ReplayDetection: object }).ReplayDetection;
   inside(model)['unique'] = (issuer: string, identifier: string, exp: number): Promise<boolean> =>
-    useOnce(db, storedId('used', `${issuer} ${identifier}`), exp * secondMs);
+    useOnce(db, storedId('used', `${issuer} ${identifier}`), exp * secondMs + skewMs);
 }
 
 /** Secrets are stored as digests, and a client may have two of them while it changes from one to the other. Too many wrong ones refuse

@@ -235,9 +235,9 @@ export class TestKey {
   /** A proof of possession for a request (RFC 9449 §4.2). */
   proof(url: string, method = 'POST', claims: JWTPayload = {}): Promise<string> {
     const { kty, crv, x, y } = this.jwk;
-    return new SignJWT({ htm: method, htu: url, jti: randomText(), ...claims })
+    const iat = Math.floor(Date.now() / 1000);
+    return new SignJWT({ htm: method, htu: url, jti: randomText(), iat, ...claims })
       .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: { kty, crv, x, y } as JWK })
-      .setIssuedAt()
       .sign(this.#key);
   }
 
