@@ -129,6 +129,7 @@ const reasons: Readonly<Record<string, string>> = {
       'oauth2-proxy is not installed with the test tools',
     'docs/guides/openid-products.md # Grafana # ini': 'Grafana is not installed with the test tools',
     'docs/guides/openid-products.md # Gitea # ini': 'Gitea is not installed with the test tools',
+    'docs/guides/openid-products.md # Gitea # ini 2': 'Gitea is not installed with the test tools',
   }),
   ...entriesOf('forward-auth', {
     'docs/guides/integrate.md # A proxy that asks first # js':
