@@ -16,7 +16,8 @@ import type { Engine } from './database.ts';
 /** Omits row locks: SQLite has no syntax for them, and only one writer at a time. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
-    if (!/^For(?:(?:NoKey)?Update|KeyShare)$|^SkipLocked$/.test(node.modifier ?? '')) super.visitSelectModifier(node);
+    if (!/^For(?:(?:NoKey)?Update|KeyShare)$|^SkipLocked$/.test(node.modifier ?? ''))
+      super.visitSelectModifier(node);
   }
 }
 

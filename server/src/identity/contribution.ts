@@ -1,4 +1,5 @@
 // Interfaces through which modules contribute to the rules. Modules push into arrays of these before the first request.
+import { removeInBatches } from '../kit/batches.ts';
 import type { TSchema } from 'typebox';
 import type { Database } from '../db/database.ts';
 import type { AuditSource } from '../audit/event.ts';
@@ -94,14 +95,9 @@ export interface ClosedAccounts {
   offer(tx: Database, user: User, source: AuditSource): Promise<string>;
 }
 
-/** Rows of one batch. Small, because SQLite has a single writer and a purge must not block it for long. */
-const purgeBatch = 500;
-
 /** Removes all expired rows in batches and returns how many. */
 export async function purgeAll(purgeables: readonly Purgeable[]): Promise<number> {
   let total = 0;
-  for (const purgeable of purgeables)
-    for (let removed = purgeBatch; removed === purgeBatch; total += removed)
-      removed = await purgeable.purge(purgeBatch);
+  for (const purgeable of purgeables) total += await removeInBatches((limit) => purgeable.purge(limit));
   return total;
 }

@@ -1,6 +1,7 @@
 // Stores and delivers mails. A mail is stored in the transaction of its cause and sent by a job, so that no mail is
 // lost and no request waits for a mail server. Each mail is sent at least once; a repetition after a crash has the same
 // Message-ID. The pace of mails that strangers can cause is limited per recipient.
+import { removeInBatches } from '../kit/batches.ts';
 import type { Clock } from '../kit/clock.ts';
 import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
@@ -80,7 +81,6 @@ const startWithinMs = minuteMs;
 const claimBatch = 10;
 /** Time for which the record of a mail is kept. */
 const keptMs = 30 * dayMs;
-const purgeBatch = 500;
 /** Maximum stored length of the error message of a mail server. */
 const errorCharacters = 300;
 
@@ -200,8 +200,8 @@ export class Outbox {
   /** Removes the records of mails that are older than 30 days, and paces that no longer matter. */
   async purge(): Promise<void> {
     const { database, clock } = this.#options;
-    while ((await removeOldPaces(database, clock(), purgeBatch)) === purgeBatch);
-    while ((await removeOldMails(database, clock() - keptMs, purgeBatch)) === purgeBatch);
+    await removeInBatches((limit) => removeOldPaces(database, clock(), limit));
+    await removeInBatches((limit) => removeOldMails(database, clock() - keptMs, limit));
   }
 
   close(): void {

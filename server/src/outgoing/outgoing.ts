@@ -16,7 +16,7 @@ export class OutgoingRefused extends Error {
 }
 
 /** As that of `fetch`, and limits. Only `method`, `headers`, `body` and `signal` are used. */
-export interface OutgoingInit extends RequestInit {
+interface OutgoingInit extends RequestInit {
   /** Time from the look-up of the name to the last byte; 5 s by default. */
   readonly timeoutMs?: number;
   /** Longest body; 1 MiB by default. */

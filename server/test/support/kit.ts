@@ -98,7 +98,7 @@ export interface TableColumns {
 }
 
 /** An attack that only this feature can suffer, by its code; a test of the feature has a title that begins with it. */
-export interface KitAttack {
+interface KitAttack {
   readonly row: string;
   readonly title: string;
 }

@@ -12,7 +12,7 @@ export interface LogoutParameters {
 }
 
 /** The ID token that an application presents: an expired one too, but signed by a key of the service. */
-export interface PresentedIdToken {
+interface PresentedIdToken {
   readonly clientId: string;
   readonly subject: string;
   readonly sid?: string;

@@ -11,7 +11,7 @@ import { storedId } from '../token/token-form.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 
 /** The client of a request, as people see it. */
-export interface AskingClient {
+interface AskingClient {
   readonly id: string;
   readonly name: string;
   readonly isFirstParty: boolean;

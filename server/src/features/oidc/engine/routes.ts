@@ -15,7 +15,7 @@ import { oidcPaths } from './paths.ts';
 import '../../../http/problem.ts';
 
 /** Answers a request. The class Engine does it. */
-export interface RequestHandler {
+interface RequestHandler {
   handle(request: IncomingMessage, response: ServerResponse, source: AuditSource): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ import { freePort } from '../../../../test/support/free-port.ts';
 import { sendPlain } from '../../../../test/support/integration.ts';
 import type { Reply } from '../../../../test/support/request.ts';
 import { serviceOn, type ServiceOverrides, type TestService } from '../../../../test/support/service.ts';
-import { deviceGrant, type Client, type NewClient, type NewResource } from '../client/client.ts';
+import { deviceGrant, type NewClient, type NewResource } from '../client/client.ts';
 import { createClientSecret } from '../client/secret.ts';
 import { clientDefaults } from './client-defaults.ts';
 import { addClient, addSecret, putResource } from '../client/store.ts';
@@ -17,7 +17,7 @@ import { addClient, addSecret, putResource } from '../client/store.ts';
 export const password = 'nine newts under a green umbrella';
 
 /** The clock of the machine, which the engine uses too; a test can move ours. */
-export function liveClock(): { readonly now: Clock; readonly advance: (ms: number) => void } {
+function liveClock(): { readonly now: Clock; readonly advance: (ms: number) => void } {
   let offset = 0;
   return {
     now: () => Date.now() + offset,
@@ -51,10 +51,18 @@ export class ProviderSite {
     this.#drop = drop;
   }
 
-  static async open(engine: EngineName, environment: Environment = {}): Promise<ProviderSite> {
+  static async open(
+    engine: EngineName,
+    environment: Environment = {},
+    overrides: ServiceOverrides = {},
+  ): Promise<ProviderSite> {
     const { url, drop } = await freshDatabase(engine);
     const port = await freePort();
-    const service = await serviceOn({ url, clock: liveClock() }, { PORT: String(port), ...environment });
+    const service = await serviceOn(
+      { url, clock: liveClock() },
+      { PORT: String(port), ...environment },
+      overrides,
+    );
     await service.app.listen({ host: '127.0.0.1', port });
     return new ProviderSite(service, `http://localhost:${port}`, drop);
   }
@@ -367,4 +375,4 @@ export function textOf(markup: string): string {
     .slice(0, 600);
 }
 
-export { deviceGrant, type Client };
+export { deviceGrant };

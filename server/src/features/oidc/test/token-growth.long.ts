@@ -1,0 +1,3 @@
+import { declareTokenGrowth } from './token-growth.ts';
+
+declareTokenGrowth({ tokens: 1_000_000, longestMs: 50 });
