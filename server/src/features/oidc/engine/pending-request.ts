@@ -94,6 +94,11 @@ export class PendingRequests {
     return this.#finish(browser, uid, { login, ...Object.fromEntries(also.map((name) => [name, {}])) });
   }
 
+  /** Goes on after the user has answered a prompt with the account of the session. Returns the URL to continue at. */
+  choose(browser: Browser, uid: string, prompt: string): Promise<string> {
+    return this.#finish(browser, uid, { [prompt]: {} });
+  }
+
   /** Ends the request with an error for the client. Returns the URL to continue at. */
   refuse(
     browser: Browser,

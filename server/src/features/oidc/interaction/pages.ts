@@ -24,6 +24,9 @@ export interface InteractionPageParts extends Omit<DecisionParts, 'isSignUpOpen'
   readonly sessions: Pick<Sessions, 'end'>;
 }
 
+/** Prompts that ask which account to continue with. */
+const choices: ReadonlySet<string> = new Set(['create', 'select_account']);
+
 const uidForm = /^[\w-]{20,60}$/;
 
 /** The page, at the access level `optional`. */
@@ -80,8 +83,9 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   if (answer === 'deny')
     return requests.refuse(browser, pending.uid, 'access_denied', 'the user denied the request');
   if (pending.subject !== undefined && pending.subject !== authentication.subject) return restartOf(pending);
-  if (answer === 'continue' && pending.prompt !== 'access' && pending.prompt !== 'consent')
-    return requests.signIn(browser, pending.uid, authentication, [pending.prompt]);
+  // This answers which account, and is no proof of who the person is: a login that is asked for comes next.
+  if (answer === 'continue' && choices.has(pending.prompt))
+    return requests.choose(browser, pending.uid, pending.prompt);
   if (answer === 'allow' && pending.prompt === 'consent') return allow(parts, visit, pending, authentication);
   throw new Problem('invalid_request');
 }
