@@ -362,6 +362,19 @@ onEachEngine('an endpoint of the provider', (engine) => {
     assert.equal(written.mock.callCount(), 0);
   });
 
+  test('is known by the path that was sent only', async () => {
+    for (const [method, path] of [
+      ['GET', '/oauth/auth%6frize'],
+      ['GET', '/oauth/us%65rinfo'],
+      ['GET', '/%6fauth/jwks'],
+      ['POST', '/oauth/tok%65n'],
+      ['OPTIONS', '/oauth/tok%65n'],
+    ] as const) {
+      const { status, text } = await send(site.service.app, { method, path });
+      assert.equal(status, 404, `${method} ${path} ${text}`);
+    }
+  });
+
   test('of the engine writes nothing on the console', async (t: TestContext) => {
     const written = (['log', 'info', 'warn', 'error', 'debug'] as const).map((name) =>
       t.mock.method(console, name, () => {}),

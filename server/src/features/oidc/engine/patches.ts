@@ -117,7 +117,8 @@ function compareSecrets(provider: Provider, { db, clock, limit, networkOf }: Pat
       currentUnit()?.seen.secrets.get(this.clientId) ?? (await listLiveSecrets(db, this.clientId, clock())),
       given,
     );
-    if (!matches) limit.noteWrongSecret(this.clientId, network);
+    if (matches) currentUnit()?.noteAuthentication();
+    else limit.noteWrongSecret(this.clientId, network);
     return matches;
   };
 }

@@ -89,6 +89,7 @@ export function createProvider(
       if (!isIssuer && !(acceptsEndpoint === true && aud === `${origin}${oidcPaths.token}`))
         throw new errors.InvalidClientAuth('audience (aud) must be the issuer identifier');
       if (ctx.oidc.issuer !== origin) throw new errors.InvalidClientAuth('the issuer is not ours');
+      currentUnit()?.noteAuthentication(); // the signature was verified before
     },
     features: featuresOf(parts, errors, fixed.features),
   };

@@ -54,7 +54,8 @@ export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPlugi
   return async (scope) => {
     leaveBodyUnread(scope);
     scope.addHook('onRequest', (request, _reply, done) => {
-      const verdict = limit.ask(request.source.network ?? '');
+      const kind = request.routeOptions.url === oidcPaths.userinfo ? 'token' : 'client';
+      const verdict = limit.ask(kind, request.source.network ?? '');
       if (verdict.remaining > 0) done();
       else done(new Problem('too_many_requests', { retryAfterSeconds: verdict.seconds }));
     });

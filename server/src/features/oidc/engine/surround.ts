@@ -4,6 +4,7 @@ import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { dropCookie } from '../../../http/cookie/cookie.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
+import { costOf } from '../token/request-cost.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 import { oidcPaths } from './paths.ts';
 import { settle, type SettleParts } from './settle.ts';
@@ -21,40 +22,34 @@ export interface SurroundParts extends SettleParts {
 export function surround(provider: Provider, parts: SurroundParts): void {
   provider.use(async (ctx, next) => {
     await next();
+    if (!isKnown(ctx)) return;
     dropCookie(ctx.res, parts.cookies.session); // the session cookie is ours
-    leaveForm(ctx as KoaContextWithOIDC, parts);
-    allowFormPost(ctx as KoaContextWithOIDC);
+    leaveForm(ctx, parts);
+    allowFormPost(ctx);
   });
   provider.use(async (ctx, next) => {
     const unit = new Unit({ mayReplay: ctx.path === oidcPaths.token });
     await withUnit(unit, next);
+    if (!isKnown(ctx)) return;
     try {
-      await settle(parts, ctx as KoaContextWithOIDC, unit);
+      await settle(parts, ctx, unit);
     } catch (error) {
       parts.logFailure(error as Error); // of the database
       ctx.status = 500;
-      await parts.refuse(ctx as KoaContextWithOIDC, 'server_error');
+      await parts.refuse(ctx, 'server_error');
     }
-    if (isCounted(ctx as KoaContextWithOIDC))
-      parts.limit.note(parts.sourceOf(ctx as KoaContextWithOIDC).network ?? '');
+    const kind = ctx.oidc.route === 'userinfo' ? 'token' : 'client';
+    parts.limit.note(kind, parts.sourceOf(ctx).network ?? '', costOf(ctx, unit));
   });
   provider.on('server_error', (_ctx: unknown, error: Error) => parts.logFailure(error));
 }
 
-const waitingErrors = new Set(['authorization_pending', 'slow_down']);
-/** Errors of a request that may not have been authenticated. */
-const strangerErrors = new Set(['invalid_client', 'invalid_request']);
-
 /**
- * Returns whether a request used up a part of what its network may fail: not that of a device that waits, nor that of a
- * client that has authenticated, such as a back end whose users are signed out.
+ * Returns whether the engine has the path. It compares paths as they were sent: `/oauth/tok%65n` is ours and not one of
+ * its own, and is answered by 404.
  */
-function isCounted({ status, body, oidc }: KoaContextWithOIDC): boolean {
-  if (status < 400 || status >= 500) return false;
-  const { error = '' } = (body ?? {}) as { readonly error?: string };
-  if (waitingErrors.has(error)) return false;
-  const { client } = oidc;
-  return client === undefined || client.clientAuthMethod === 'none' || strangerErrors.has(error);
+function isKnown(ctx: object): ctx is KoaContextWithOIDC {
+  return 'oidc' in ctx;
 }
 
 /** A browser that came by a form must not be redirected to another origin (page/exit.ts). */

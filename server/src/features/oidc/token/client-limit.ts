@@ -1,29 +1,35 @@
 // Limits requests of applications. A back end sends many requests from one address: those that it authenticates are free.
-// Failed requests count per network; a wrong
-// secret also counts per client and network.
+// Other failed requests count per network, and so do those that add rows; a wrong secret also counts per client and
+// network.
 import { NetworkLimit, RateLimit, type NetworkLimitOptions, type Verdict } from '../../../kit/rate-limit.ts';
 
 /** Wrong secrets of one client from one network in a minute, after which right ones are refused too. */
 const wrongSecretsPerMinute = 10;
 const maxKeys = 50_000;
 
+/**
+ * Endpoints with a limit of their own. Wrong access tokens (`token`) come from anybody who sends them to an application,
+ * and must not exclude its back end from the endpoints at which it authenticates (`client`).
+ */
+export type LimitedKind = 'client' | 'token';
+
 export class ClientLimit {
-  readonly #failures: NetworkLimit;
+  readonly #failures: Readonly<Record<LimitedKind, NetworkLimit>>;
   readonly #wrongSecrets: RateLimit;
 
   constructor(options: NetworkLimitOptions) {
-    this.#failures = new NetworkLimit(options);
+    this.#failures = { client: new NetworkLimit(options), token: new NetworkLimit(options) };
     this.#wrongSecrets = new RateLimit({ perMinute: wrongSecretsPerMinute, maxKeys, clock: options.clock });
   }
 
   /** Returns whether a network may send another request. */
-  ask(network: string): Verdict {
-    return this.#failures.take(network, 0);
+  ask(kind: LimitedKind, network: string): Verdict {
+    return this.#failures[kind].take(network, 0);
   }
 
-  /** Counts a request that failed, or that was not authenticated. */
-  note(network: string): void {
-    this.#failures.take(network, 1);
+  /** Counts an answered request. @param units request-cost.ts. */
+  note(kind: LimitedKind, network: string, units: number): void {
+    if (units > 0) this.#failures[kind].take(network, units);
   }
 
   /** Returns whether the secret of a client may be tried from a network. */

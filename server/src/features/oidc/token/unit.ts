@@ -71,9 +71,19 @@ export class Unit {
   reusedGrantId: string | undefined;
   /** A used refresh token may be answered with its successor. Elsewhere, as at introspection, it is used. */
   readonly mayReplay: boolean;
+  #isClientAuthenticated = false;
 
   constructor({ mayReplay }: { readonly mayReplay: boolean } = { mayReplay: false }) {
     this.mayReplay = mayReplay;
+  }
+
+  /** Whether the client has proved who it is, by a secret or a key. */
+  get isClientAuthenticated(): boolean {
+    return this.#isClientAuthenticated;
+  }
+
+  noteAuthentication(): void {
+    this.#isClientAuthenticated = true;
   }
 
   save(kind: Kind, write: Write): void {

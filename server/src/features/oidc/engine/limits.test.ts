@@ -1,0 +1,125 @@
+// Which requests of applications count against the limit of a network: those by which a stranger costs something, and not those by
+// which a stranger could exclude an application.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { onEachEngine } from '../../../../test/support/engines.ts';
+import type { Reply } from '../../../../test/support/request.ts';
+import { countOf, Program, TestKey } from '../test/program.ts';
+import { deviceGrant, ProviderSite, type Application } from '../test/site.ts';
+import { oidcPaths } from './paths.ts';
+
+const limit = 10;
+
+onEachEngine('the limit of a network', (engine) => {
+  let site: ProviderSite;
+  let app: Application;
+  let program: Program;
+  let networks = 0;
+  before(async () => {
+    site = await ProviderSite.open(engine, { ADDRESS_LIMIT_PER_MINUTE: String(limit) });
+    app = await site.application({
+      grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+    });
+    program = new Program(site, app);
+  });
+  after(() => site.close());
+
+  /** An address from which nothing was sent. */
+  const network = (): string => `203.0.113.${(networks += 1)}`;
+  const several = async (request: () => Promise<Reply>): Promise<Reply[]> => {
+    const replies: Reply[] = [];
+    for (let n = 0; n < limit + 3; n += 1) replies.push(await request());
+    return replies;
+  };
+  const refused = (replies: readonly Reply[]): number =>
+    replies.filter(({ status }) => status === 429).length;
+  const television = async (): Promise<Program> =>
+    new Program(
+      site,
+      await site.application({
+        kind: 'native',
+        authMethod: 'none',
+        grantTypes: ['authorization_code', deviceGrant],
+        redirectUris: ['http://127.0.0.1/callback'],
+      }),
+    );
+
+  test('does not count wrong codes and tokens that users send to an application', async () => {
+    const from = network();
+    const wrong = { code: 'bvo_x', verifier: 'x'.repeat(43), redirectUri: app.redirectUri };
+    const key = await TestKey.create();
+    const signing = new Program(
+      site,
+      await site.application({ authMethod: 'private_key_jwt', jwks: { keys: [key.jwk] } }),
+    );
+    const signed = async (): Promise<Reply> =>
+      signing.post(
+        oidcPaths.token,
+        {
+          grant_type: 'refresh_token',
+          refresh_token: 'bvr_x',
+          client_assertion: await key.assertion(signing.application.id, { aud: site.origin }),
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        },
+        { from, isAuthenticated: false },
+      );
+    const replies = [
+      ...(await several(() => program.redeem(wrong, { from }))),
+      ...(await several(() => program.refresh('bvr_x', { from }))),
+      ...(await several(signed)),
+    ];
+    assert.equal(countOf(replies, 'invalid_grant'), replies.length);
+    const shown = await several(() => program.userinfo('bva_x', { from }));
+    assert.equal(refused(shown), 3);
+    assert.equal(await program.isActive('bva_x', { from }), false);
+  });
+
+  test('counts requests that no client authenticates', async () => {
+    const wrong = { headers: { authorization: 'Basic eDp4' }, isAuthenticated: false };
+    for (const path of [oidcPaths.token, oidcPaths.introspection, oidcPaths.revocation]) {
+      const from = network();
+      const replies = await several(() =>
+        program.post(path, { grant_type: 'client_credentials', token: 'x' }, { ...wrong, from }),
+      );
+      assert.equal(refused(replies), 3, path);
+    }
+  });
+
+  test('counts what a stranger opens with the id of a public client', async () => {
+    const device = await television();
+    const request = {
+      response_type: 'code',
+      redirect_uri: 'http://127.0.0.1/callback',
+      scope: 'openid',
+      code_challenge: 'a'.repeat(43),
+      code_challenge_method: 'S256',
+    };
+    for (const path of [oidcPaths.pushed, oidcPaths.deviceAuthorization]) {
+      const from = network();
+      const replies = await several(() => device.post(path, request, { from }));
+      assert.equal(replies[0]?.status, path === oidcPaths.pushed ? 201 : 200, replies[0]?.text);
+      assert.equal(refused(replies), 3, path);
+    }
+    const from = network();
+    const own = await several(() =>
+      program.post(oidcPaths.pushed, { ...request, redirect_uri: app.redirectUri }, { from }),
+    );
+    assert.equal(refused(own), 0);
+  });
+
+  test('does not count devices that wait', async () => {
+    const from = network();
+    const device = await television();
+    const first: Reply[] = [];
+    const codes: string[] = [];
+    for (let n = 0; n < limit + 3; n += 1) {
+      const { deviceCode } = await device.device('openid');
+      codes.push(deviceCode);
+      first.push(await device.poll(deviceCode, { from }));
+    }
+    assert.equal(countOf(first, 'authorization_pending'), first.length);
+    const again: Reply[] = [];
+    for (const code of codes) again.push(await device.poll(code, { from }));
+    assert.equal(countOf(again, 'slow_down'), again.length);
+  });
+});
