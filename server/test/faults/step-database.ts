@@ -13,13 +13,15 @@ export interface Countdown {
   /** Steps that are left; 0 lets nothing happen. */
   steps: number;
   /** What happens. It may throw. */
-  readonly act: () => void;
+  readonly act: () => void | Promise<void>;
+  /** A transaction is no step: what happens needs its locks. */
+  readonly passesTransactions?: boolean;
 }
 
-function step(countdown: Countdown): void {
+async function step(countdown: Countdown): Promise<void> {
   if (countdown.steps === 0) return;
   countdown.steps -= 1;
-  if (countdown.steps === 0) countdown.act();
+  if (countdown.steps === 0) await countdown.act();
 }
 
 export class StepDatabase implements Database {
@@ -34,27 +36,27 @@ export class StepDatabase implements Database {
   }
 
   async run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
-    step(this.#countdown);
+    await step(this.#countdown);
     return this.#database.run(statement, parameters);
   }
 
   async first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
-    step(this.#countdown);
+    await step(this.#countdown);
     return this.#database.first(statement, parameters);
   }
 
   async note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
-    step(this.#countdown);
+    await step(this.#countdown);
     return this.#database.note(statement, parameters);
   }
 
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    step(this.#countdown);
+    await step(this.#countdown);
     return this.#database.find(lookup, key);
   }
 
   async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
-    step(this.#countdown);
+    await step(this.#countdown);
     return this.#database.query(build);
   }
 
@@ -67,12 +69,13 @@ export class StepDatabase implements Database {
   }
 
   async transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    if (this.#countdown.passesTransactions === true) return this.#database.transaction(work);
     const result = await this.#database.transaction(async (transaction) => {
       const done = await work(new StepDatabase(transaction, this.#countdown));
-      step(this.#countdown); // before the commit
+      await step(this.#countdown); // before the commit
       return done;
     });
-    step(this.#countdown); // after it
+    await step(this.#countdown); // after it
     return result;
   }
 

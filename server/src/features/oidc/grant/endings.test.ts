@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { programSource } from '../../../audit/event.ts';
 import { dayMs, minuteMs } from '../../../kit/clock.ts';
 import { DB } from '../../../library/db.ts';
+import { StepDatabase, type Countdown } from '../../../../test/faults/step-database.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { memberOf } from '../../../../test/support/request.ts';
 import type { TestCore } from '../../../../test/support/service.ts';
@@ -243,7 +244,7 @@ onEachEngine('what an application holds after', (engine) => {
     ];
     const lasting = await program.tokensOf(person, { scope: offline, prompt: 'consent' });
     const device = await program.device();
-    await confirmDevice(program, person, device);
+    await confirmDevice(person, device);
     const holdsToken = async ({ access, refresh }: IssuedTokens): Promise<boolean> => {
       const userinfo = (await program.userinfo(access)).status === 200;
       const known = (await program.post(oidcPaths.introspection, { token: access })).body;
@@ -290,6 +291,36 @@ onEachEngine('what an application holds after', (engine) => {
         assert.equal(await logouts(stage), ends === 'nothing' || isUnnoticed ? 0 : 1);
       });
     });
+
+  test('a step-up during the request is what it held before', async () => {
+    const { program, person } = await stageOf();
+    const handles = new Set<string>();
+    const countdown: Countdown = {
+      steps: 0,
+      passesTransactions: true,
+      act: async () => {
+        await sends(person, 'POST', '/sessions/step_up', { factor: 'password', proof: password });
+        handles.add(handleOf(person));
+      },
+    };
+    const at = await site.another({}, { watchDatabase: (database) => new StepDatabase(database, countdown) });
+    try {
+      for (let n = 1; n < 20; n += 1) {
+        const { access, refresh } = await program.tokensOf(person);
+        countdown.steps = n;
+        tokensIn(await program.refresh(refresh, { at }));
+        const isOver = countdown.steps > 0;
+        countdown.steps = 0;
+        if (isOver) break;
+        countdown.steps = n;
+        assert.equal((await program.userinfo(access, { at })).status, 200, `step ${n}`);
+        countdown.steps = 0;
+      }
+      assert.ok(handles.size > 6, 'each has changed the handle');
+    } finally {
+      await at.close();
+    }
+  });
 
   test('a step-up has the same sid', async () => {
     const { program, person } = await stageOf();

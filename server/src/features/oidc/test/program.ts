@@ -6,11 +6,6 @@ import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWT
 import { memberOf, send, type Fields, type Reply } from '../../../../test/support/request.ts';
 import type { TestService } from '../../../../test/support/service.ts';
 import { deviceGrant } from '../client/client.ts';
-import { findGrant, saveGrant } from '../grant/grant-store.ts';
-import { saveSessionClient, uidOfSession } from '../grant/session-store.ts';
-import { findTokenByUserCode, saveToken } from '../grant/token-store.ts';
-import { grantIdOf, sidOf } from '../session/sid.ts';
-import { storedId } from '../token/token-form.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import { authorizationRequest, textOf, type Application, type Person, type ProviderSite } from './site.ts';
 
@@ -129,64 +124,14 @@ export interface IssuedTokens {
   readonly id: string;
 }
 
-/**
- * Confirms the code of a device as the person who types it in does.
- * @param sessionBound False for a device whose access outlives the session.
- */
+/** The person types in the code of a device, and allows what it asks for. */
 export async function confirmDevice(
-  { site, application }: Program,
   person: Person,
   { userCode }: { readonly userCode: string },
-  { scope = 'openid email', sessionBound = true } = {},
 ): Promise<void> {
-  const { db } = site;
-  const handle = (person.sessionToken ?? '').split('.')[0] ?? '';
-  const user = await db.query((sql) =>
-    sql.selectFrom('users').select(['id', 'subject']).where('email', '=', person.email),
-  );
-  const { id: userId = 0, subject } = user[0] ?? {};
-  const now = Date.now();
-  const seconds = Math.floor(now / 1000);
-  const uid = (await uidOfSession(db, { uid: randomText(), sessionId: handle, now })) ?? '';
-  const grantId = grantIdOf(uid, application.id);
-  const frame = { iat: seconds, exp: seconds + 3600, accountId: subject, clientId: application.id };
-  const row = await findTokenByUserCode(db, storedId('user_code', userCode.replaceAll('-', '')));
-  assert.ok(row !== undefined, 'the device code is stored');
-  await db.transaction(async (tx) => {
-    const isGranted = (await findGrant(tx, grantId)) !== undefined;
-    if (!isGranted)
-      await saveGrant(tx, {
-        id: grantId,
-        userId,
-        clientId: application.id,
-        outlivesSession: Number(!sessionBound),
-        payload: JSON.stringify({ ...frame, kind: 'Grant', openid: { scope } }),
-        expiresAt: now + 3_600_000,
-        now,
-      });
-    await saveSessionClient(tx, {
-      uid,
-      clientId: application.id,
-      sid: sidOf(uid, application.id),
-      grantId,
-    });
-    const members = {
-      accountId: subject,
-      grantId,
-      scope,
-      authTime: seconds,
-      sessionUid: uid,
-      expiresWithSession: sessionBound,
-    };
-    await saveToken(tx, {
-      ...row,
-      grantId,
-      userId,
-      sessionUid: sessionBound ? uid : null,
-      payload: JSON.stringify({ ...(JSON.parse(row.payload) as object), ...members }),
-      now,
-    });
-  });
+  const page = await person.submit(await person.visit(oidcPaths.device), { user_code: userCode });
+  const { text } = await person.answer(page, 'allow');
+  assert.match(textOf(text), /The device is connected/);
 }
 
 /** The tokens in a reply of the token endpoint. */

@@ -187,12 +187,12 @@ function races(engine: EngineName, racers: number, rounds: number): void {
     const person = await site.person();
     const device = await program.device();
     assert.equal(countOf([await program.poll(device.deviceCode)], 'authorization_pending'), 1);
-    await confirmDevice(program, person, device);
+    await confirmDevice(person, device);
     const replies = await race(10, (at) => program.poll(device.deviceCode, { at }));
     assert.deepEqual([countOf(replies, 'ok'), countOf(replies, 'invalid_grant')], [1, 9]);
     await assertDead(program, replies);
     const other = await program.device();
-    await confirmDevice(program, person, other);
+    await confirmDevice(person, other);
     const { access } = tokensIn(await program.poll(other.deviceCode));
     assert.equal((await program.userinfo(access)).status, 200);
   });

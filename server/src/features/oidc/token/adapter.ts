@@ -236,7 +236,9 @@ async function isInUse({ db, sessions, unit }: AdapterParts, row: TokenInUse): P
     seen?.grants.set(grantId, { ...parse(grantPayload), jti: grantId });
   if (uid === null || grantId === null || clientId === null) return isOwnerEnabled(db, row);
   if (sessionId === null) return false;
-  const session = await sessions.findOfToken({ sessionId, uid, clientId, grantId });
+  // A step-up at the same time gives the session another handle.
+  const session =
+    (await sessions.findOfToken({ sessionId, uid, clientId, grantId })) ?? (await sessions.findByUid(uid));
   if (session !== undefined) seen?.sessions.set(uid, session);
   return session !== undefined;
 }
