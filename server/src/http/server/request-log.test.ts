@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { ClientAddress } from '../limit/client-address.ts';
-import { logRequests } from './request-log.ts';
+import { changesNothing, logRequests } from './request-log.ts';
 import { createServer } from './server.ts';
 
 /** Returns the log lines of one POST to a server with the given hook after the reply, before or after that of the log. */
@@ -58,4 +58,28 @@ test('a request has a line if the hook of the log itself throws', async () => {
   const [error, ...others] = await linesWith(() => {}, false, new Broken([]));
   assert.deepEqual([error?.['path'], others], ['/', []]);
   assert.match(JSON.stringify(error), /no address/);
+});
+
+test('successful reads have a line at level debug: safe methods, and routes that change nothing', async () => {
+  const stream = new PassThrough({ encoding: 'utf8' });
+  const log = pino({ base: null, level: 'info' }, stream);
+  const app = createServer(log, { headers: {}, isClosed: false });
+  logRequests(app, new ClientAddress([]));
+  app.post('/asks', { config: changesNothing }, async () => ({}));
+  app.post('/fails', { config: changesNothing }, async (_request, reply) => reply.code(400).send({}));
+  app.options('/asks', async () => ({}));
+  app.post('/changes', async () => ({}));
+  for (const [method, url] of [
+    ['POST', '/asks'],
+    ['OPTIONS', '/asks'],
+    ['POST', '/fails'],
+    ['POST', '/changes'],
+  ] as const)
+    await app.inject({ method, url });
+  await app.close();
+  const lines = String(stream.read()).trim().split('\n');
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { path: string }).path),
+    ['/fails', '/changes'],
+  );
 });

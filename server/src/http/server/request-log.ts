@@ -1,11 +1,19 @@
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { secondMs, systemClock, type Clock } from '../../kit/clock.ts';
 import type { ClientAddress } from '../limit/client-address.ts';
+import { isSafe } from '../method.ts';
 
 /** Statuses with which a flood is rejected. */
 const floodStatuses = new Set([429, 503]);
 /** Log lines per second for these statuses: enough to identify the source of a flood, too few to fill the disk. */
 const linesPerSecond = 50;
+
+/** Config of a route that changes nothing although its method is POST: it is logged like a read. */
+export const changesNothing: object = { changesNothing: true } satisfies ReadConfig;
+
+interface ReadConfig {
+  changesNothing?: boolean;
+}
 
 /**
  * Logs each request that fails or changes something at level info, and successful reads at level debug. Of the rejections
@@ -18,8 +26,7 @@ export function logRequests(
 ): void {
   const flood = new FloodLines(clock);
   app.addHook('onResponse', (request, reply, done) => {
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
-    const level = isRead && reply.statusCode < 400 ? 'debug' : 'info';
+    const level = isRead(request) && reply.statusCode < 400 ? 'debug' : 'info';
     if (level === 'info' || request.log.level === 'debug' || request.log.level === 'trace') {
       if (!floodStatuses.has(reply.statusCode) || flood.mayLog(request))
         request.log[level](
@@ -29,6 +36,10 @@ export function logRequests(
     }
     done();
   });
+}
+
+function isRead({ method, routeOptions }: FastifyRequest): boolean {
+  return isSafe(method) || (routeOptions.config as ReadConfig).changesNothing === true; // written above
 }
 
 /** Facts of a request that every log line about it has. They read nothing that can throw. */

@@ -7,6 +7,7 @@ import { bodyBytes } from '../../../http/body.ts';
 import type { Cookie } from '../../../http/cookie/cookie.ts';
 import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
 import { costing } from '../../../http/limit/limits.ts';
+import { changesNothing } from '../../../http/server/request-log.ts';
 import { secondMs } from '../../../kit/clock.ts';
 import { Problem } from '../../../kit/problem.ts';
 import { keySetCacheMs } from '../../../keys/signing-key-life.ts';
@@ -30,14 +31,9 @@ const maxQueryBytes = 8 * 1024;
 
 /** Endpoints that applications call. They read no cookie. */
 const programPaths = {
-  post: [
-    oidcPaths.token,
-    oidcPaths.userinfo,
-    oidcPaths.introspection,
-    oidcPaths.revocation,
-    oidcPaths.pushed,
-    oidcPaths.deviceAuthorization,
-  ],
+  post: [oidcPaths.token, oidcPaths.revocation, oidcPaths.pushed, oidcPaths.deviceAuthorization],
+  /** Also by POST, but they change nothing. */
+  ask: [oidcPaths.userinfo, oidcPaths.introspection],
   get: [oidcPaths.userinfo, oidcPaths.jwks, oidcPaths.openidConfiguration, oidcPaths.oauthConfiguration],
 } as const;
 
@@ -60,11 +56,14 @@ export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPlugi
       else done(new Problem('too_many_requests', { retryAfterSeconds: verdict.seconds }));
     });
     const config = { ...forAnySite, ...otherProtocol, ...costing(0) };
+    const schema = { hide: true };
     const handler = programHandler(engine);
-    for (const path of programPaths.get) scope.get(path, { config, schema: { hide: true } }, handler);
-    for (const path of programPaths.post) scope.post(path, { config, schema: { hide: true } }, handler);
-    for (const path of new Set<string>([...programPaths.get, ...programPaths.post]))
-      scope.options(path, { config, schema: { hide: true } }, handler);
+    const asks = { config: { ...config, ...changesNothing }, schema };
+    for (const path of programPaths.get) scope.get(path, { config, schema }, handler);
+    for (const path of programPaths.post) scope.post(path, { config, schema }, handler);
+    for (const path of programPaths.ask) scope.post(path, asks, handler);
+    for (const path of new Set<string>(Object.values(programPaths).flat()))
+      scope.options(path, { config, schema }, handler);
   };
 }
 
