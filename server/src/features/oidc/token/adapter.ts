@@ -190,9 +190,10 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
     findByUserCode: async (userCode) => {
       const row = await findTokenByUserCode(db, storedId('user_code', userCode));
       // An answered one is not unknown, also after the session has ended.
-      return open(row && { ...row, sessionUid: null, sessionId: null, grantPayload: null });
+      const found = await open(row && { ...row, sessionUid: null, sessionId: null, grantPayload: null });
+      return found && { ...found, userCode };
     },
-    upsert: async (text, { jti: _jti, ...payload }, seconds = 0) => {
+    upsert: async (text, { jti: _jti, userCode, ...payload }, seconds = 0) => {
       const id = storedId(kind, text);
       const now = clock();
       const keptUntil = now + seconds * secondMs + (kind === 'RefreshToken' ? keptMs : 0);
@@ -207,7 +208,7 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
           userId: await userIdOf(tx, current, accountId),
           clientId,
           sessionUid: expiresWithSession === true ? (sessionUid ?? null) : null,
-          userCode: payload.userCode === undefined ? null : storedId('user_code', payload.userCode),
+          userCode: userCode === undefined ? null : storedId('user_code', userCode),
           payload: JSON.stringify(payload),
           sealed: isReread ? cipher.encrypt(text, id) : null,
           expiresAt: keptUntil,
