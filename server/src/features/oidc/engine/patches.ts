@@ -4,6 +4,7 @@ import type Provider from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
 import { minuteMs, secondMs } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
+import { limitScopes } from '../client/scope-limit.ts';
 import { isSecret } from '../client/secret.ts';
 import { listLiveSecrets } from '../client/store.ts';
 import { useOnce } from '../grant/token-store.ts';
@@ -33,6 +34,7 @@ export function patchProvider(provider: Provider, parts: PatchParts): void {
   prefixTokens(provider);
   useIdentifiersOnce(provider, parts);
   compareSecrets(provider, parts);
+  limitScopes(provider);
 }
 
 /**

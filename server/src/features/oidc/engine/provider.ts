@@ -15,6 +15,7 @@ import { findResource } from '../client/store.ts';
 import {
   findAccount,
   isAllowed,
+  mayIntrospect,
   type AccountParts,
   type EngineClient,
   type UserAccount,
@@ -60,9 +61,9 @@ export function createProvider(
     adapter: (model) => adapterFor(adapterParts, model),
     jwks: { keys: [...keys] },
     findAccount: async (ctx, subject) => {
-      const account = await findAccount(parts, subject);
       // Access may have been taken away since the sign-in. At an authorization request a page says so.
       const client = ctx.oidc.client as EngineClient | undefined;
+      const account = await findAccount(parts, subject, client);
       const asksPerson = /authorization|resume|code_verification/.test(ctx.oidc.route ?? '');
       if (account === undefined || client === undefined || asksPerson) return account;
       return isAllowed(account.user, client, parts) ? account : undefined;
@@ -105,10 +106,11 @@ export function createProvider(
 
 /** Returns the features that read the database or answer with pages. */
 function featuresOf(
-  { db, clock, refuse, sourceOf }: ProviderParts,
+  parts: ProviderParts,
   errors: typeof Library.errors,
   fixed: Configuration['features'],
 ): NonNullable<Configuration['features']> {
+  const { db, clock, refuse, sourceOf } = parts;
   // The types pair features with each other, which a spread does not tell.
   return {
     ...fixed,
@@ -125,12 +127,7 @@ function featuresOf(
     },
     introspection: {
       enabled: true,
-      allowedPolicy: async (_ctx, client, token) => {
-        const { bienvenue_resource_of: resources = [] } = client as unknown as EngineClient;
-        const { clientId, aud } = token as { clientId?: string; aud?: string | string[] }; // a refresh token has no audience
-        const isOwn = clientId === client.clientId && client.clientAuthMethod !== 'none';
-        return isOwn || [aud].flat().some((one) => one !== undefined && resources.includes(one));
-      },
+      allowedPolicy: (ctx, client, token) => mayIntrospect(parts, ctx, { client, token }),
     },
     resourceIndicators: {
       enabled: true,
