@@ -10,8 +10,8 @@ import { findConsent, saveConsent } from '../grant/grant-store.ts';
 import { holdSession, saveSessionClient, uidOfSession } from '../grant/session-store.ts';
 import { useOnce } from '../grant/token-store.ts';
 import { acrOf } from '../session/acr.ts';
-import { extendGrant, namesOf, newGrant } from '../session/consent.ts';
-import type { Authentication } from '../session/session-view.ts';
+import { extendGrant, newGrant } from '../session/consent.ts';
+import { namesOf } from '../session/requested-access.ts';
 import { grantIdOf, sidOf } from '../session/sid.ts';
 import { storedId } from '../token/token-form.ts';
 import { Unit, withUnit } from '../token/unit.ts';
@@ -20,7 +20,12 @@ import { claimsOf, requireDeviceRequest, type DeviceCode, type DeviceRequest } f
 /** Who answers. */
 export interface Answerer {
   readonly session: { readonly id: string; readonly userId: number };
-  readonly authentication: Authentication;
+  /** How the user signed in (`SessionView.authenticationOf`). */
+  readonly authentication: {
+    readonly subject: string;
+    readonly amr: readonly string[];
+    readonly at: number | undefined;
+  };
 }
 
 export interface DeviceRequestParts {
@@ -102,7 +107,7 @@ export class DeviceRequests {
       Object.assign(code, {
         accountId: subject,
         grantId,
-        amr,
+        amr: [...amr],
         ...(acr !== undefined && { acr }),
         ...(at !== undefined && { authTime: Math.floor(at / secondMs) }),
         ...(typeof parameters['claims'] === 'string' && { claims: claimsOf(parameters) }),

@@ -2,11 +2,9 @@
 import type Provider from 'oidc-provider';
 import { Problem } from '../../../kit/problem.ts';
 import type { Database } from '../../../db/database.ts';
-import { findResource } from '../client/store.ts';
-import { standardScopes } from '../client/client.ts';
 import { findAccount, isAllowed, type AccountParts, type EngineClient } from '../session/account.ts';
 import { requestedAcrs } from '../session/acr.ts';
-import { claimNames, type RequestedAccess } from '../session/consent.ts';
+import { accessOf, type RequestedAccess } from '../session/requested-access.ts';
 import type { DeviceInfo } from '../token/device-polls.ts';
 import './problem.ts';
 
@@ -72,34 +70,12 @@ export async function requireDeviceRequest(
     code,
     client: { id, name, isFirstParty: engineClient.bienvenue_first_party === true },
     engineClient,
-    access: await accessOf(db, params, engineClient),
+    access: await accessOf(db, params, engineClient.bienvenue_resource_scopes ?? []),
     parameters: params,
     acrs: requestedAcrs({ params, claims }),
     needsAcr: claims.id_token?.acr?.essential === true,
     address,
     createdAt: at,
-  };
-}
-
-/** Returns what the request asks for: of each resource the scopes that the client may have. */
-async function accessOf(
-  db: Database,
-  params: Readonly<Record<string, unknown>>,
-  client: EngineClient,
-): Promise<RequestedAccess> {
-  const { scope, resource } = params;
-  const wanted = typeof scope === 'string' ? scope.split(' ') : [];
-  const { bienvenue_resource_scopes: allowed = [] } = client;
-  const resources: Record<string, readonly string[]> = {};
-  for (const identifier of [resource ?? []].flat().map(String)) {
-    const found = await findResource(db, identifier);
-    if (found !== undefined)
-      resources[identifier] = found.scopes.filter((one) => wanted.includes(one) && allowed.includes(one));
-  }
-  return {
-    scopes: wanted.filter((one) => standardScopes.includes(one)),
-    claims: claimNames(params['claims']),
-    resources,
   };
 }
 

@@ -79,8 +79,14 @@ export function buildEngine(needs: EngineNeeds, options: EngineOptions): BuiltEn
     sourceOf: ({ req }) => sourceOfRequest(req),
     refuse: async (ctx, error, description) => refusals.answer(ctx, error, description),
     exitOf: ({ req }, target) => pages.exits.addressFor(req, target),
+    addressOf: (uid, params) => requests.addressOf(uid, params),
     logFailure: (error) => log.error({ err: error }, 'A request of an application failed'),
   });
-  const requests = new PendingRequests({ db, clock, provider: () => engine.provider() });
+  const requests = new PendingRequests({
+    db,
+    clock,
+    cipher: keyring.textCipher('oidc-request'),
+    provider: () => engine.provider(),
+  });
   return { engine, limit, refusals, requests, view };
 }

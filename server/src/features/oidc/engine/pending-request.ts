@@ -1,12 +1,15 @@
 // An authorization request that waits for a person: what it asks for, and how it goes on.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
+import type { TextCipher } from '../../../kit/keyring.ts';
 import type { Database } from '../../../db/database.ts';
+import { oidcPaths } from './paths.ts';
+import { findClient } from '../client/store.ts';
 import { findInteraction } from '../grant/interaction-store.ts';
 import { findConsent, saveConsent } from '../grant/grant-store.ts';
-import { namesOf, type RequestedAccess } from '../session/consent.ts';
-import type { EngineClient } from '../session/account.ts';
+import { namesOf, type RequestedAccess, accessOf } from '../session/requested-access.ts';
 import type { Authentication } from '../session/session-view.ts';
+import { InteractionAddresses } from '../token/interaction-address.ts';
 import { storedId } from '../token/token-form.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 
@@ -15,7 +18,7 @@ interface AskingClient {
   readonly id: string;
   readonly name: string;
   readonly isFirstParty: boolean;
-  readonly initiateLoginUri: string | undefined;
+  readonly initiateLoginUri?: string | undefined;
 }
 
 /** A request that waits. */
@@ -26,10 +29,12 @@ export interface PendingRequest {
   readonly reasons: readonly string[];
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly client: AskingClient;
-  /** Subject of the user who was signed in when the request came; `undefined` without a session. */
-  readonly subject: string | undefined;
-  /** What consent is missing for. */
-  readonly missing: RequestedAccess;
+  /** Path and query of its page. */
+  readonly address: string;
+  /** The session when the request came (`uidOfSession`); `undefined` without one. The request goes on in no other one. */
+  readonly sessionUid: string | undefined;
+  /** What it asks for. */
+  readonly access: RequestedAccess;
   /** Unix milliseconds. */
   readonly createdAt: number;
 }
@@ -43,39 +48,54 @@ export interface PendingRequestParts {
   readonly provider: () => Promise<Provider>;
   readonly db: Database;
   readonly clock: () => number;
+  /** Encrypts the name of the client in the address of a page. */
+  readonly cipher: TextCipher;
 }
 
 /** Finds pending requests and answers them. */
 export class PendingRequests {
   readonly #parts: PendingRequestParts;
+  readonly #addresses: InteractionAddresses;
 
   constructor(parts: PendingRequestParts) {
     this.#parts = parts;
+    this.#addresses = new InteractionAddresses(oidcPaths.interaction, parts.cipher, parts.clock);
+  }
+
+  /** Returns path and query of the page of a request with these parameters. */
+  addressOf(uid: string, parameters: Readonly<Record<string, unknown>>): string {
+    return this.#addresses.of(uid, parameters);
   }
 
   /** Returns the request with this id, if this browser began it; `undefined` otherwise, or if it has expired. */
   async find(browser: Browser, uid: string): Promise<PendingRequest | undefined> {
     // Looked up first: a stranger's request must not load the engine.
-    const stored = await findInteraction(this.#parts.db, storedId('Interaction', uid));
+    const { db } = this.#parts;
+    const stored = await findInteraction(db, storedId('Interaction', uid));
     if (stored === undefined) return undefined;
     const provider = await this.#parts.provider();
     const interaction = await this.#interactionOf(provider, browser, uid);
     if (interaction === undefined) return undefined;
     const { prompt, params, session } = interaction;
-    const client = await provider.Client.find(String(params['client_id']));
+    const client = await findClient(db, String(params['client_id']));
     if (client === undefined) return undefined;
-    const { clientId: id, clientName = id, initiateLoginUri } = client;
-    const { bienvenue_first_party: isFirstParty = false } = client as unknown as EngineClient;
     return {
       uid,
       prompt: prompt.name,
       reasons: prompt.reasons,
       parameters: params,
-      client: { id, name: clientName, isFirstParty, initiateLoginUri },
-      subject: session?.accountId,
-      missing: missingOf(prompt.details),
+      client,
+      address: this.addressOf(uid, params),
+      sessionUid: session?.uid,
+      access: await accessOf(db, params, client.scopes),
       createdAt: stored.createdAt,
     };
+  }
+
+  /** Returns the client of a request that has ended. @param to Parameter of its address. */
+  async clientOfEnded(to: string | undefined): Promise<AskingClient | undefined> {
+    const id = this.#addresses.clientOf(to);
+    return id === undefined ? undefined : findClient(this.#parts.db, id);
   }
 
   /** Goes on with the user of the session. Returns the URL to continue at. */
@@ -116,7 +136,7 @@ export class PendingRequests {
    */
   async allow(
     browser: Browser,
-    { uid, client, missing }: PendingRequest,
+    { uid, client, access }: PendingRequest,
     user: { readonly id: number },
     record: (tx: Database, isFirst: boolean) => Promise<void>,
   ): Promise<string> {
@@ -130,7 +150,7 @@ export class PendingRequests {
     });
     await db.transaction(async (tx) => {
       const before = await findConsent(tx, user.id, client.id);
-      const scopes = [...new Set([...(before?.scopes ?? []), ...namesOf(missing)])];
+      const scopes = [...new Set([...(before?.scopes ?? []), ...namesOf(access)])];
       await saveConsent(tx, { userId: user.id, clientId: client.id, scopes, now: clock() });
       await unit.writeSaves(tx);
       await record(tx, before === undefined);
@@ -163,20 +183,4 @@ export class PendingRequests {
     if (cookies.get(provider.cookieName('interaction')) !== uid) return undefined;
     return provider.Interaction.find(uid);
   }
-}
-
-/** Details of the engine's prompt `consent`. */
-interface ConsentDetails {
-  readonly missingOIDCScope?: readonly string[];
-  readonly missingOIDCClaims?: readonly string[];
-  readonly missingResourceScopes?: Readonly<Record<string, readonly string[]>>;
-}
-
-function missingOf(details: object): RequestedAccess {
-  const { missingOIDCScope, missingOIDCClaims, missingResourceScopes } = details as ConsentDetails;
-  return {
-    scopes: missingOIDCScope ?? [],
-    claims: missingOIDCClaims ?? [],
-    resources: missingResourceScopes ?? {},
-  };
 }

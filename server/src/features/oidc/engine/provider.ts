@@ -27,7 +27,7 @@ import type { ClientLimit } from '../token/client-limit.ts';
 import { loadGrant } from '../session/consent.ts';
 import type { DeviceInfo, DevicePolls } from '../token/device-polls.ts';
 import { patchProvider } from './patches.ts';
-import { interactionAddress, oidcPaths } from './paths.ts';
+import { oidcPaths } from './paths.ts';
 import { createPolicy } from './policy.ts';
 import { surround, type SurroundParts } from './surround.ts';
 import { currentUnit } from '../token/unit.ts';
@@ -41,6 +41,8 @@ export interface ProviderParts
   readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
   readonly limit: ClientLimit;
   readonly polls: DevicePolls;
+  /** Where a request waits for its person. */
+  readonly addressOf: (uid: string, params: Readonly<Record<string, unknown>>) => string;
 }
 
 /**
@@ -72,7 +74,7 @@ export function createProvider(
     rotateRefreshToken: () => currentUnit()?.replay === undefined,
     extraTokenClaims: async (ctx, token) => authenticationClaims(ctx, token),
     interactions: {
-      url: (_ctx, { uid, params }) => interactionAddress(uid, params['ui_locales']),
+      url: (_ctx, { uid, params }) => parts.addressOf(uid, params),
       policy: createPolicy({
         library: interactionPolicy,
         canProve: parts.canProve,

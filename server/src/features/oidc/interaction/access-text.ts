@@ -1,7 +1,7 @@
 // What an application asks for, in words.
 import { html } from 'ghtml';
 import type { Translate } from '../../../http/pages.ts';
-import type { RequestedAccess } from '../session/consent.ts';
+import type { RequestedAccess } from '../session/requested-access.ts';
 
 const knownScopes = ['openid', 'profile', 'email', 'offline_access'];
 

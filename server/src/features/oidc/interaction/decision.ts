@@ -5,8 +5,8 @@ import { Elsewhere } from '../../../page/form-page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SecondFactors } from '../../../identity/factor/second-factor.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
-import { interactionAddress, oidcPaths } from '../engine/paths.ts';
-import type { Browser, PendingRequest, PendingRequests } from '../engine/pending-request.ts';
+import { oidcPaths } from '../engine/paths.ts';
+import type { AskingClient, Browser, PendingRequest, PendingRequests } from '../engine/pending-request.ts';
 import { missingProof, requestedAcrs, resistantMethods } from '../session/acr.ts';
 import type { Authentication, SessionView } from '../session/session-view.ts';
 import '../../../identity/session/problem.ts';
@@ -25,6 +25,12 @@ export interface Question {
   readonly kind: 'consent' | 'account' | 'no_access';
 }
 
+/** A request that was answered or has expired, of this client. */
+export interface Ended {
+  readonly kind: 'ended';
+  readonly request: { readonly client: AskingClient };
+}
+
 /** Who visits the page of a request. */
 export interface Visitor {
   readonly browser: Browser;
@@ -38,15 +44,15 @@ export async function decide(
   pending: PendingRequest,
 ): Promise<Question | Elsewhere> {
   const { view, requests } = parts;
-  const here = interactionAddress(pending.uid, pending.parameters['ui_locales']);
+  const { address: here } = pending;
   if (session === null) {
     const path = pending.prompt === 'create' && parts.isSignUpOpen ? paths.signUp : paths.signIn;
     return new Elsewhere(addressOf(path, { return_to: here, email: hintOf(pending) }));
   }
   const authentication = await view.authenticationOf(session);
   if (authentication === undefined) throw new Problem('session_required');
-  if (pending.subject !== undefined && pending.subject !== authentication.subject)
-    return new Elsewhere(restartOf(pending));
+  if (await isOfOtherSession(view, pending, session))
+    return new Elsewhere(restartOf(pending, isNewer(authentication, pending)));
   const goOn = async (also: readonly string[] = []): Promise<Elsewhere> =>
     new Elsewhere(await requests.signIn(browser, pending.uid, authentication, also));
   switch (pending.prompt) {
@@ -74,6 +80,15 @@ export async function decide(
     default:
       throw new Error(`There is no page for the prompt ${pending.prompt}`);
   }
+}
+
+/** Returns whether the request came in another session, which has ended since: the engine goes on in no other one. */
+export async function isOfOtherSession(
+  view: Pick<SessionView, 'uidOf'>,
+  { sessionUid }: PendingRequest,
+  session: Session,
+): Promise<boolean> {
+  return sessionUid !== undefined && sessionUid !== (await view.uidOf(session));
 }
 
 /** Whether the user has authenticated since the request came. Compared in milliseconds: a second is long enough for both. */
@@ -126,7 +141,7 @@ async function decideLogin(
   if (needsProof && !isNewer(authentication, pending))
     return new Elsewhere(addressOf(paths.stepUp, { return_to: here, since: String(pending.createdAt) }));
   // Who had to sign in has chosen the account.
-  return goOn(pending.subject === undefined ? ['select_account'] : []);
+  return goOn(pending.sessionUid === undefined ? ['select_account'] : []);
 }
 
 /** Returns the parameters in the form in which the engine has them. */
@@ -143,13 +158,17 @@ export function hintOf({ parameters: { login_hint: hint } }: PendingRequest): st
   return typeof hint === 'string' && hint.includes('@') && hint.length <= 254 ? hint : undefined;
 }
 
-/** Returns the address that begins the request again, for another account. */
-export function restartOf({ parameters }: PendingRequest): string {
+/**
+ * Returns the address that begins the request again, for another account.
+ * @param isFresh The user signs in, or has signed in, after the request came: `prompt=login` is not asked for again.
+ */
+export function restartOf({ parameters }: PendingRequest, isFresh: boolean): string {
+  const done = new Set(['select_account', 'create', ...(isFresh ? ['login'] : [])]);
   const query = Object.entries(parameters).flatMap(([name, value]): [string, string][] => {
     if (name === 'prompt') {
       const left = String(value)
         .split(' ')
-        .filter((prompt) => prompt !== 'select_account' && prompt !== 'create');
+        .filter((prompt) => !done.has(prompt));
       return left.length === 0 ? [] : [[name, left.join(' ')]];
     }
     return value === undefined ? [] : [[name, typeof value === 'string' ? value : JSON.stringify(value)]];

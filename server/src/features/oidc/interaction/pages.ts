@@ -1,6 +1,5 @@
 // Where an authorization request goes on: at the sign-in, at step-up, or at a question that only the person can answer. The
 // page at the address of the request decides each time, so that it can be opened again after any of them.
-import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
@@ -9,10 +8,19 @@ import { formField, type PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
-import { interactionAddress, oidcPaths } from '../engine/paths.ts';
+import { oidcPaths } from '../engine/paths.ts';
 import type { Browser, PendingRequest } from '../engine/pending-request.ts';
+import { stateField } from '../session/sealed-state.ts';
 import type { Authentication } from '../session/session-view.ts';
-import { decide, hintOf, restartOf, type DecisionParts, type Question } from './decision.ts';
+import {
+  decide,
+  hintOf,
+  isOfOtherSession,
+  restartOf,
+  type DecisionParts,
+  type Ended,
+  type Question,
+} from './decision.ts';
 import { recordAllowed, type AllowedEvents } from './event.ts';
 import { questionBody } from './question-body.ts';
 import './problem.ts';
@@ -32,34 +40,45 @@ const uidForm = /^[\w-]{20,60}$/;
 /** The page, at the access level `optional`. */
 export function interactionPages(parts: InteractionPageParts): PageRoutes['routes'] {
   const { pages, requests } = parts;
-  return formPage<Question>(pages, {
+  return formPage<Question | Ended>(pages, {
     path: `${oidcPaths.interaction}/:uid`,
     summary: 'Page: continues a sign-in at an application',
     title: ({ t }, { kind, request: { client } }) => t(`page.oidc.${kind}_title`, { name: client.name }),
     subject: ({ session }) => session?.id,
-    query: Type.Object({ ui_locales: Type.Optional(formField) }),
-    address: ({ request, query }) => interactionAddress(uidOf(request), query['ui_locales']),
+    query: Type.Object({ to: stateField, ui_locales: Type.Optional(formField) }),
+    address: addressOfVisit,
     load: async (visit) => {
       const uid = uidOf(visit.request);
       const browser = browserOf(visit);
       const pending = await requests.find(browser, uid);
-      if (pending === undefined) throw new Problem('oidc_request_expired');
+      if (pending === undefined) {
+        const client = await requests.clientOfEnded(visit.query.to);
+        if (client === undefined) throw new Problem('oidc_request_expired');
+        void visit.reply.status(400);
+        return { kind: 'ended', request: { client } };
+      }
       const { isSignUpOpen } = pages;
       return decide({ ...parts, isSignUpOpen }, { browser, session: visit.request.session }, pending);
     },
-    body: questionBody,
+    body: (visit, question) => questionBody(visit, question, pages.publicOrigin),
     forms: [
       form({
         summary: 'Page: answers the question of a sign-in at an application',
         fields: Type.Object({ answer: formField }),
-        back: (_fields, { request, query }) => interactionAddress(uidOf(request), query['ui_locales']),
+        back: (_fields, visit) => addressOfVisit(visit),
         submit: ({ answer }, visit) => submit(parts, visit, answer),
       }),
     ],
   }).routes;
 }
 
-function uidOf({ params }: FastifyRequest): string {
+/** Returns the address of the page with its query. */
+function addressOfVisit({ request, query }: Visit): string {
+  const { to, ui_locales } = query;
+  return addressOf(`${oidcPaths.interaction}/${uidOf(request)}`, { to, ui_locales });
+}
+
+function uidOf({ params }: Visit['request']): string {
   const { uid = '' } = params as { uid?: string }; // the path has it
   return uidForm.test(uid) ? uid : '';
 }
@@ -78,11 +97,11 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   if (answer === 'switch') {
     await sessions.end(session.id, request.source);
     cookies.clearSession(reply);
-    return addressOf(paths.signIn, { return_to: restartOf(pending), email: hintOf(pending) });
+    return addressOf(paths.signIn, { return_to: restartOf(pending, true), email: hintOf(pending) });
   }
+  if (await isOfOtherSession(view, pending, session)) return restartOf(pending, false);
   if (answer === 'deny')
     return requests.refuse(browser, pending.uid, 'access_denied', 'the user denied the request');
-  if (pending.subject !== undefined && pending.subject !== authentication.subject) return restartOf(pending);
   // This answers which account, and is no proof of who the person is: a login that is asked for comes next.
   if (answer === 'continue' && choices.has(pending.prompt))
     return requests.choose(browser, pending.uid, pending.prompt);

@@ -2,10 +2,12 @@
 import { html } from 'ghtml';
 import type { Visit } from '../../../page/form-page.ts';
 import { accessItems } from './access-text.ts';
-import type { Question } from './decision.ts';
+import type { Ended, Question } from './decision.ts';
+import { loginLink } from './login-link.ts';
 
-/** Returns the body of the page. */
-export function questionBody(visit: Visit, question: Question): string {
+/** Returns the body of the page. @param issuer Origin of the service. */
+export function questionBody(visit: Visit, question: Question | Ended, issuer: string): string {
+  if (question.kind === 'ended') return endedBody(visit, question, issuer);
   if (question.kind === 'consent') return consentBody(visit, question);
   return question.kind === 'account' ? accountBody(visit, question) : noAccessBody(visit, question);
 }
@@ -13,13 +15,13 @@ export function questionBody(visit: Visit, question: Question): string {
 /** Who asks, where the answer goes, and what for; allowing and denying have the same weight. */
 function consentBody(
   { t, inputs }: Visit,
-  { request: { client, missing, parameters }, session }: Question,
+  { request: { client, access, parameters }, session }: Question,
 ): string {
-  const host = URL.parse(String(parameters['redirect_uri']))?.host ?? client.id;
+  const host = placeOf(String(parameters['redirect_uri']));
   return html`<p class="who">${session.email}</p>
     <p>${t('page.oidc.consent_what', { name: client.name, host })}</p>
     <ul class="scopes">
-      !${accessItems(t, missing)}
+      !${accessItems(t, access)}
     </ul>
     <form method="post">
       !${inputs}
@@ -29,6 +31,12 @@ function consentBody(
       </div>
     </form>
     !${switchForm(t, inputs)}`;
+}
+
+/** Returns the host of a redirect URI; its scheme, if it belongs to a program on the device. */
+function placeOf(uri: string): string {
+  const { host, protocol } = URL.parse(uri) ?? { host: '', protocol: uri };
+  return host === '' || !/^https?:$/.test(protocol) ? `${protocol}//` : host;
 }
 
 /** Asks which account to continue with. */
@@ -59,4 +67,20 @@ function switchForm(t: Visit['t'], inputs: string): string {
     !${inputs}
     <button name="answer" value="switch" class="second">${t('page.oidc.switch')}</button>
   </form>`;
+}
+
+/** The request was answered, or is too old: the application has to begin again. */
+function endedBody(
+  { t }: Visit,
+  {
+    request: {
+      client: { name, initiateLoginUri },
+    },
+  }: Ended,
+  issuer: string,
+): string {
+  const link = loginLink(initiateLoginUri, issuer);
+  return html`<p>${t('page.oidc.ended_what', { name })}</p>
+    !${link === undefined ? '' : html`<p><a class="button" href="${link}">${t('page.oidc.start_again', { name })}</a></p>`}
+    <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
 }

@@ -7,6 +7,7 @@ import { notice } from '../../../http/markup.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import { refusalPath, type Refusals } from '../engine/refusal.ts';
+import { loginLink } from './login-link.ts';
 
 export interface RefusalPageParts {
   readonly pages: PageKit;
@@ -29,11 +30,12 @@ export function refusalPages({ pages, refusals }: RefusalPageParts): FastifyPlug
         if (refusal === undefined) throw new Problem('not_found');
         const { error, description, clientName, again, isLogout = false } = refusal;
         const t = pages.translate(request);
+        const link = loginLink(again, pages.publicOrigin);
         const name = clientName ?? t('page.oidc.an_application');
         const body = html`!${notice('fault', t(isLogout ? 'page.oidc.sign_out_refused' : 'page.oidc.refused', { name }))}
           <p>${t('page.oidc.refused_next')}</p>
           !${isLogout ? html`<p><a class="button" href="${paths.signOut}">${t('page.sign_out.act')}</a></p>` : ''}
-          !${again === undefined ? '' : html`<p><a class="button" href="${again}">${t('page.oidc.back', { name })}</a></p>`}
+          !${link === undefined ? '' : html`<p><a class="button" href="${link}">${t('page.oidc.start_again', { name })}</a></p>`}
           <p>
             <small
               >${t('page.oidc.for_developers')} <code lang="en">${error}</code> !${

@@ -5,36 +5,8 @@ import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
 import { findConsent } from '../grant/grant-store.ts';
 import type { EngineClient, UserAccount } from './account.ts';
+import { namesOf, plainClaims, type RequestedAccess } from './requested-access.ts';
 import { grantIdOf } from './sid.ts';
-
-/** What an authorization request asks for. */
-export interface RequestedAccess {
-  /** Of the provider. */
-  readonly scopes: readonly string[];
-  readonly claims: readonly string[];
-  /** Scopes of each resource. */
-  readonly resources: Readonly<Record<string, readonly string[]>>;
-}
-
-/** Claims that say how the user signed in; they need no consent. */
-const plainClaims = new Set(['sub', 'sid', 'auth_time', 'acr', 'amr', 'iss']);
-
-/** Returns the claims that need consent in the parameter `claims` of a request (OpenID Connect Core 1.0 §5.5). */
-export function claimNames(parameter: unknown): string[] {
-  if (typeof parameter !== 'string') return [];
-  const { userinfo, id_token: idToken } = JSON.parse(parameter) as Record<string, object | undefined>; // was parsed before
-  const names = [...Object.keys(userinfo ?? {}), ...Object.keys(idToken ?? {})];
-  return [...new Set(names)].filter((name) => !plainClaims.has(name));
-}
-
-/** Returns the names under which a consent is stored. */
-export function namesOf({ scopes, claims, resources }: RequestedAccess): string[] {
-  return [
-    ...scopes,
-    ...claims.map((claim) => `claim ${claim}`),
-    ...Object.entries(resources).flatMap(([resource, names]) => names.map((name) => `${resource} ${name}`)),
-  ];
-}
 
 /** Returns the part of a request whose names are allowed. */
 function allowedOf(

@@ -70,6 +70,11 @@ export class SessionView {
     return { subject, amr, acr: reachedAcrs(amr)[0], at };
   }
 
+  /** Returns the uid of a session; `undefined` if no request of an application has reached it. */
+  uidOf({ id }: Pick<Session, 'id'>): Promise<string | undefined> {
+    return findUid(this.#parts.db, id);
+  }
+
   /** Returns whether an ID token for a client was issued in a session. Without a `sid` the user is compared. */
   async hasIssued(
     session: Session,

@@ -352,10 +352,10 @@ export class Person {
   }
 
   /** Signs in on the sign-in page at which the browser is. */
-  async signInAt({ url, text }: Arrival): Promise<Arrival> {
+  async signInAt({ url, text }: Arrival, email: string = this.email): Promise<Arrival> {
     const back = /name="return_to" value="(?<to>[^"]+)"/.exec(text)?.groups?.['to'] ?? '';
     const { pathname } = new URL(url);
-    return this.visit(pathname, 'POST', { email: this.email, password, return_to: unescapeMarkup(back) });
+    return this.visit(pathname, 'POST', { email, password, return_to: unescapeMarkup(back) });
   }
 }
 
