@@ -9,7 +9,7 @@ import type { PageKit } from '../../../page/page.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
-import type { Refusals } from '../engine/refusal.ts';
+import type { Refusals } from '../session/refusal.ts';
 import { asQuery } from '../engine/routes.ts';
 import type { SealedState } from '../session/sealed-state.ts';
 import type { SessionView } from '../session/session-view.ts';

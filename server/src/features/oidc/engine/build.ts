@@ -14,7 +14,7 @@ import { DevicePolls } from '../token/device-polls.ts';
 import { RefreshReplay } from '../token/refresh-replay.ts';
 import { Engine, sourceOfRequest, type KeySource } from './engine.ts';
 import { PendingRequests } from './pending-request.ts';
-import { Refusals } from './refusal.ts';
+import { Refusals } from '../session/refusal.ts';
 
 export interface EngineNeeds extends Pick<SessionViewParts, 'sessions' | 'details'> {
   readonly context: Pick<AuthContext, 'db' | 'clock' | 'log' | 'events'>;

@@ -14,7 +14,7 @@ import { storedId } from '../token/token-form.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 
 /** The client of a request, as people see it. */
-interface AskingClient {
+export interface AskingClient {
   readonly id: string;
   readonly name: string;
   readonly isFirstParty: boolean;

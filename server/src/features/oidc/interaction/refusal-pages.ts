@@ -6,7 +6,7 @@ import { Problem } from '../../../kit/problem.ts';
 import { notice } from '../../../http/markup.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
-import { refusalPath, type Refusals } from '../engine/refusal.ts';
+import { refusalPath, type Refusals } from '../session/refusal.ts';
 import { loginLink } from './login-link.ts';
 
 export interface RefusalPageParts {

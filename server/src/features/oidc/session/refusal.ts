@@ -4,7 +4,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
 import type { TextCipher } from '../../../kit/keyring.ts';
 import { addressOf } from '../../../http/markup.ts';
-import { SealedState } from '../session/sealed-state.ts';
+import { SealedState } from './sealed-state.ts';
 
 /** Path of the page. */
 export const refusalPath = '/oauth/error';
