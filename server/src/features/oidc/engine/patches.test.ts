@@ -182,6 +182,31 @@ onEachEngine('the provider changes its engine so that', (engine) => {
     assert.deepEqual([countOf(replies, 'ok'), countOf(replies, 'invalid_client')], [1, 49]);
   });
 
+  test('an assertion may expire between two milliseconds (RFC 7519 §2), and is accepted once', async () => {
+    const key = await TestKey.create();
+    const signing = await site.application({ authMethod: 'private_key_jwt', jwks: { keys: [key.jwk] } });
+    const client_assertion = await key.assertion(signing.id, {
+      aud: site.origin,
+      exp: Math.floor(Date.now() / 1000) + 60.1234567,
+    });
+    const fields = {
+      grant_type: 'refresh_token',
+      refresh_token: 'bvr_x',
+      client_assertion,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    };
+    for (const [error, status] of [
+      ['invalid_grant', 400],
+      ['invalid_client', 401],
+    ] as const) {
+      const reply = await new Program(site, signing).post(oidcPaths.token, fields, {
+        isAuthenticated: false,
+      });
+      assert.equal(memberOf(reply.body, 'error'), error, reply.text);
+      assert.equal(reply.status, status);
+    }
+  });
+
   test('two secrets of a client are valid until the older one expires, and none is stored', async () => {
     const client = await site.application({
       kind: 'service',

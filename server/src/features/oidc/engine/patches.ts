@@ -103,7 +103,7 @@ const skewMs = 5 * minuteMs;
 function useIdentifiersOnce(provider: Provider, { db }: PatchParts): void {
   const model = (provider as unknown as { readonly ReplayDetection: object }).ReplayDetection;
   inside(model)['unique'] = (issuer: string, identifier: string, exp: number): Promise<boolean> =>
-    useOnce(db, storedId('used', `${issuer} ${identifier}`), exp * secondMs + skewMs);
+    useOnce(db, storedId('used', `${issuer} ${identifier}`), Math.ceil(exp * secondMs) + skewMs); // of a JWT, with a fraction
 }
 
 /** Secrets are stored as digests, and a client may have two of them while it changes from one to the other. Too many wrong ones refuse
