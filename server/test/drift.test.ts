@@ -24,7 +24,8 @@ test('the generated files in the repository are up to date', async (t) => {
   assert.ok(files.size >= 4);
   for (const [file, generated] of files) {
     await t.test(file, async () => {
-      assert.ok(generated.length > 500, 'it has content');
+      // A page of parts has only its heading after its feature was deleted.
+      assert.ok(generated.length > (generated.includes('<!-- features: ') ? 10 : 500), 'it has content');
       const drift = driftOf(file, await readFile(new URL(file, root), 'utf8'), generated);
       assert.ok(drift === undefined, drift);
     });
