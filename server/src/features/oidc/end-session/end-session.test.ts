@@ -1,8 +1,10 @@
 // Signing out at the request of an application (OpenID Connect RP-Initiated Logout 1.0).
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { decodeJwt } from 'jose';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { rowsIn } from '../../../../test/support/contents.ts';
+import { signLogoutToken } from '../logout/logout-token.ts';
 import { ProviderSite, textOf, type Application, type Person } from '../test/site.ts';
 
 const home = 'https://wiki.example.org/';
@@ -21,6 +23,13 @@ onEachEngine('an application signs a user out', (engine) => {
   async function idToken(person: Person, app: Application): Promise<string> {
     const { id_token: token = '' } = await site.tokens(person, app);
     return token;
+  }
+
+  /** The logout token of a session, which the application receives when the session ends elsewhere. */
+  async function logoutToken({ id: clientId }: Application, jwt: string): Promise<string> {
+    const { sub: subject = '', sid } = decodeJwt<{ sid: string }>(jwt);
+    const { keys } = await site.service.core.signingKeys.published();
+    return signLogoutToken({ issuer: site.origin, clientId, subject, sid, alg: 'RS256' }, keys, Date.now());
   }
 
   async function isSignedIn(person: Person): Promise<boolean> {
@@ -107,6 +116,7 @@ onEachEngine('an application signs a user out', (engine) => {
       await idToken(other, app),
       early,
       `${head}.${forged.toString('base64url')}.${signature}`,
+      await logoutToken(app, await idToken(person, app)),
       'x',
     ]) {
       const page = await person.visit(logoutUrl({ id_token_hint: hint, post_logout_redirect_uri: home }));

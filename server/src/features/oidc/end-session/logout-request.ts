@@ -86,7 +86,7 @@ interface IdTokenModel {
   validate(
     jwt: string,
     client: Client,
-  ): Promise<{ readonly payload: { readonly sub: string; readonly sid?: string } }>;
+  ): Promise<{ readonly payload: { readonly sub: string; readonly sid?: string; readonly events?: object } }>;
 }
 
 async function validIdToken(
@@ -97,7 +97,8 @@ async function validIdToken(
   const { IdToken } = provider as unknown as { readonly IdToken: IdTokenModel };
   try {
     const { payload } = await IdToken.validate(hint, client);
-    const { sub: subject, sid } = payload;
+    const { sub: subject, sid, events } = payload;
+    if (events !== undefined) return undefined; // a logout token, which the same key signs
     return { clientId: client.clientId, subject, ...(sid !== undefined && { sid }) };
   } catch {
     return undefined; // not signed by a key of the service, or by one that was removed

@@ -52,6 +52,16 @@ export interface PendingRequestParts {
   readonly cipher: TextCipher;
 }
 
+/** Seconds for which a request that begins again can be opened. The browser is redirected to it. */
+const restartSeconds = 60;
+
+/** The engine's model, which its types do not declare. */
+interface PushingProvider {
+  readonly PushedAuthorizationRequest: new (members: { readonly request: string }) => {
+    save(seconds: number): Promise<string>;
+  };
+}
+
 /** Finds pending requests and answers them. */
 export class PendingRequests {
   readonly #parts: PendingRequestParts;
@@ -127,6 +137,34 @@ export class PendingRequests {
     description: string,
   ): Promise<string> {
     return this.#finish(browser, uid, { error, error_description: description });
+  }
+
+  /**
+   * Begins a request again, for the account of another session, and returns the URL to continue at. The parameters are
+   * pushed (RFC 9126): the client may have to push them, and addresses are short.
+   * @param isFresh The user has signed in after the request came: `prompt=login` is not asked for again.
+   */
+  async restart({ parameters, client }: PendingRequest, isFresh: boolean): Promise<string> {
+    const provider = await this.#parts.provider();
+    const { UnsecuredJWT } = await import('jose');
+    const { prompt, claims, ...others } = parameters;
+    const left = (typeof prompt === 'string' ? prompt : '')
+      .split(' ')
+      .filter((one) => !['', 'select_account', 'create', ...(isFresh ? ['login'] : [])].includes(one));
+    const request = new UnsecuredJWT({
+      ...others,
+      ...(left.length > 0 && { prompt: left.join(' ') }),
+      ...(typeof claims === 'string' && { claims: JSON.parse(claims) as unknown }), // the engine has parsed it before
+    })
+      .setIssuedAt()
+      .setIssuer(client.id)
+      .setAudience(provider.issuer)
+      .setExpirationTime(`${restartSeconds}s`)
+      .encode();
+    const { PushedAuthorizationRequest } = provider as unknown as PushingProvider;
+    const id = await new PushedAuthorizationRequest({ request }).save(restartSeconds);
+    const query = { client_id: client.id, request_uri: `urn:ietf:params:oauth:request_uri:${id}` };
+    return `${oidcPaths.authorization}?${new URLSearchParams(query).toString()}`;
   }
 
   /**

@@ -5,7 +5,6 @@ import { Elsewhere } from '../../../page/form-page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SecondFactors } from '../../../identity/factor/second-factor.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
-import { oidcPaths } from '../engine/paths.ts';
 import type { AskingClient, Browser, PendingRequest, PendingRequests } from '../engine/pending-request.ts';
 import { missingProof, requestedAcrs, resistantMethods } from '../session/acr.ts';
 import type { Authentication, SessionView } from '../session/session-view.ts';
@@ -52,7 +51,7 @@ export async function decide(
   const authentication = await view.authenticationOf(session);
   if (authentication === undefined) throw new Problem('session_required');
   if (await isOfOtherSession(view, pending, session))
-    return new Elsewhere(restartOf(pending, isNewer(authentication, pending)));
+    return new Elsewhere(await requests.restart(pending, isNewer(authentication, pending)));
   const goOn = async (also: readonly string[] = []): Promise<Elsewhere> =>
     new Elsewhere(await requests.signIn(browser, pending.uid, authentication, also));
   switch (pending.prompt) {
@@ -156,22 +155,4 @@ function requestOf({ parameters }: PendingRequest): Parameters<typeof requestedA
 /** Returns the address that the application expects; the sign-in form shows it and nothing looks it up. */
 export function hintOf({ parameters: { login_hint: hint } }: PendingRequest): string | undefined {
   return typeof hint === 'string' && hint.includes('@') && hint.length <= 254 ? hint : undefined;
-}
-
-/**
- * Returns the address that begins the request again, for another account.
- * @param isFresh The user signs in, or has signed in, after the request came: `prompt=login` is not asked for again.
- */
-export function restartOf({ parameters }: PendingRequest, isFresh: boolean): string {
-  const done = new Set(['select_account', 'create', ...(isFresh ? ['login'] : [])]);
-  const query = Object.entries(parameters).flatMap(([name, value]): [string, string][] => {
-    if (name === 'prompt') {
-      const left = String(value)
-        .split(' ')
-        .filter((prompt) => !done.has(prompt));
-      return left.length === 0 ? [] : [[name, left.join(' ')]];
-    }
-    return value === undefined ? [] : [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
-  });
-  return `${oidcPaths.authorization}?${new URLSearchParams(query).toString()}`;
 }

@@ -16,7 +16,6 @@ import {
   decide,
   hintOf,
   isOfOtherSession,
-  restartOf,
   type DecisionParts,
   type Ended,
   type Question,
@@ -97,9 +96,9 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   if (answer === 'switch') {
     await sessions.end(session.id, request.source);
     cookies.clearSession(reply);
-    return addressOf(paths.signIn, { return_to: restartOf(pending, true), email: hintOf(pending) });
+    return addressOf(paths.signIn, { return_to: pending.address, email: hintOf(pending) });
   }
-  if (await isOfOtherSession(view, pending, session)) return restartOf(pending, false);
+  if (await isOfOtherSession(view, pending, session)) return requests.restart(pending, false);
   if (answer === 'deny')
     return requests.refuse(browser, pending.uid, 'access_denied', 'the user denied the request');
   // This answers which account, and is no proof of who the person is: a login that is asked for comes next.

@@ -1,6 +1,7 @@
 // What an authorization request needs of its user, by its parameters (OpenID Connect Core 1.0 §3.1.2.1).
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import * as openid from 'openid-client';
 import { hourMs, secondMs } from '../../../kit/clock.ts';
 import { PasskeyDevice } from '../../../../test/support/passkey-device.ts';
 import { codesOf } from '../../../../test/support/factor.ts';
@@ -141,6 +142,20 @@ describe('an authorization request', () => {
     assert.equal((await person.send('GET', '/profile')).status, 403, 'the earlier session has ended');
     const done = await person.signInAt(signIn, other.email);
     assert.equal((await tokensIn(done, again)).claims()?.['email'], other.email);
+  });
+
+  test('that its application must push can go on with another account', async () => {
+    const [person, other] = [await site.person(), await site.person({ isSignedIn: false })];
+    const at = await site.application({ requiresPar: true });
+    const request = await authorizationRequest(at, {
+      prompt: 'select_account',
+      claims: '{"id_token":{"email":{"essential":true}}}',
+    });
+    const pushed = await openid.buildAuthorizationUrlWithPAR(at.config, new URL(request.url).searchParams);
+    const asked = await person.visit(pushed.href);
+    const done = await person.signInAt(await person.answer(asked, 'switch'), other.email);
+    const tokens = await tokensIn(done, { ...asked, request }, at);
+    assert.equal(tokens.claims()?.['email'], other.email);
   });
 
   test('with prompt=login and another account asks once', async () => {
