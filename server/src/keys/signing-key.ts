@@ -50,6 +50,7 @@ export async function createKeyPair(alg: SigningAlgorithm, modulusLength: number
   const { calculateJwkThumbprint, exportJWK } = await import('jose'); // 40 ms, which no start should pay
   const publicPart = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(publicPart, 'sha256');
+  if (kid.startsWith('-')) return createKeyPair(alg, modulusLength); // a command would read it as an option
   const names = { kid, alg, use: 'sig' };
   return {
     kid,

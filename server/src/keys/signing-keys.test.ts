@@ -444,3 +444,12 @@ test('RSA keys have 3072 bits, and the id of a key is its thumbprint', async () 
   assert.match(other, /^[\w-]{43}$/);
   assert.deepEqual(Object.keys(ec).toSorted(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
 });
+
+test('the ID of a signing key can be an argument of a command', async () => {
+  // One in 64 random IDs begins with a hyphen.
+  const pairs = await Promise.all(Array.from({ length: 500 }, () => cheapSigningKey('ES256')));
+  assert.deepEqual(
+    pairs.filter(({ kid }) => kid.startsWith('-')),
+    [],
+  );
+});
