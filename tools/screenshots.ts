@@ -13,6 +13,7 @@ import { openBrowser } from '../server/test/support/chromium.ts';
 import { codeAt, decodeBase32 } from '../server/test/support/authenticator-app.ts';
 import { hasFeature } from '../server/test/support/feature.ts';
 import { freePort } from '../server/test/support/free-port.ts';
+import { kits } from '../server/test/support/kit.ts';
 import { testService, type TestService } from '../server/test/support/service.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -62,6 +63,9 @@ class Walk {
     const email = 'ada@example.org';
     await this.#outside(email);
     await this.#account();
+    const [service, origin, page, draw] = [this.#service, this.#origin, this.#page, this.#draw];
+    const stage = { service, origin, page, draw, allow: () => {} };
+    for (const kit of kits) await kit.draw?.(stage);
     await this.#factors();
     await this.#withFactor(email);
   }

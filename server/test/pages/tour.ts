@@ -3,6 +3,7 @@ import { minuteMs } from '../../src/kit/clock.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import type { MessageValues } from '../../src/kit/language.ts';
 import { hasFeature } from '../support/feature.ts';
+import { kits } from '../support/kit.ts';
 import { freshEmail } from '../support/person.ts';
 import { asPublic, goodPassword, type Site, type Visitor } from '../support/visitor.ts';
 import { otherPassword } from './story.ts';
@@ -44,6 +45,7 @@ export class Tour {
     await this.#signUps();
     await this.#resets();
     await this.#account();
+    await this.#ofFeatures();
     const address = hasFeature('email-change') ? await this.#addresses() : this.#email;
     await this.#leaving();
     const undo = await this.#factors(address);
@@ -65,6 +67,14 @@ export class Tour {
   async #enterCode(name: string, code: string, key: string, state: string): Promise<void> {
     await this.#at.enterCode(name, code, key);
     await this.#look(state);
+  }
+
+  /** The pages that features show by themselves. */
+  async #ofFeatures(): Promise<void> {
+    const { page } = this.#at;
+    const { service, origin } = this.#site;
+    const allow = (to: string): void => this.#at.allow(to);
+    for (const kit of kits) await kit.draw?.({ service, origin, page, draw: this.#look, allow });
   }
 
   /** Lets the pauses between mails pass. */

@@ -3,6 +3,7 @@
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Page } from 'playwright-core';
 import type { Database } from '../../src/db/database.ts';
 import type { Keyring } from '../../src/kit/keyring.ts';
 import type { SecondFactor } from '../../src/identity/factor/factor.ts';
@@ -12,6 +13,7 @@ import type { Session } from '../../src/identity/session/session-entry.ts';
 import type { Arena } from '../races/arena.ts';
 import type { Pair, Stage } from '../races/order-stage.ts';
 import type { Browser } from './browser.ts';
+import type { TestService } from './service.ts';
 import type { Reply } from './request.ts';
 
 /** The clock of the service under test, in Unix milliseconds. */
@@ -103,6 +105,17 @@ interface KitAttack {
   readonly title: string;
 }
 
+/** A browser with a signed-in user, whose pages are drawn (tools/screenshots.ts) or checked. */
+export interface DrawStage {
+  readonly service: TestService;
+  readonly origin: string;
+  readonly page: Page;
+  /** Takes a picture of the current page. */
+  readonly draw: (name: string) => Promise<void>;
+  /** The browser may go to this origin. */
+  readonly allow: (origin: string) => void;
+}
+
 export interface FeatureKit {
   /** Name of its folder. */
   readonly feature: string;
@@ -114,6 +127,8 @@ export interface FeatureKit {
   readonly attacks?: readonly KitAttack[];
   /** Columns of its tables that have rows of users. */
   readonly columns?: Readonly<Record<string, TableColumns>>;
+  /** Shows each of its pages in each state. */
+  readonly draw?: (stage: DrawStage) => Promise<void>;
   /** Adds a row of a user to each of its tables in `columns` that the requests of users do not fill. */
   readonly addRowsOf?: (db: Database, userId: number) => Promise<void>;
   /** Adds a row with each of its encrypted columns to a database that has a user. */

@@ -37,7 +37,7 @@ export function applicationPages({ pages, applications }: ApplicationPageParts):
     body: (visit, listed) => {
       if (listed.length === 0) return html`<p>${visit.t('page.applications.none')}</p>`;
       return html`<p>${visit.t('page.applications.what')}</p>
-        <ul class="rows">
+        <ul class="rows texts">
           !${listed.map((one) => applicationItem(visit, one))}
         </ul>`;
     },

@@ -25,12 +25,14 @@ export function questionBody(
           <ul class="scopes">
             !${accessItems(t, access)}
           </ul>
-          <p class="notice warning">
+          <p class="notice">
             ${t('page.oidc.device_only_you', { code })}
             ${address === undefined ? '' : t('page.oidc.device_address', { address })}
           </p>`;
   const allow =
-    kind === 'no_access' ? '' : html`<button name="answer" value="allow">${t('page.oidc.allow')}</button>`;
+    kind === 'no_access'
+      ? ''
+      : html`<button name="answer" value="allow" class="second">${t('page.oidc.allow')}</button>`;
   const again = addressOf(oidcPaths.device, { user_code: code });
   return html`!${text}
     <form method="post" action="${oidcPaths.deviceQuestion}">

@@ -26,11 +26,11 @@ function consentBody(
     <form method="post">
       !${inputs}
       <div class="pair">
-        <button name="answer" value="allow">${t('page.oidc.allow')}</button>
+        <button name="answer" value="allow" class="second">${t('page.oidc.allow')}</button>
         <button name="answer" value="deny" class="second">${t('page.oidc.deny')}</button>
       </div>
     </form>
-    !${switchForm(t, inputs)}`;
+    !${switchLink(t, inputs)}`;
 }
 
 /** Returns the host of a redirect URI; its scheme, if it belongs to a program on the device. */
@@ -60,6 +60,14 @@ function noAccessBody({ t, inputs }: Visit, { request: { client }, session }: Qu
       <button name="answer" value="deny">${t('page.oidc.back', { name: client.name })}</button>
     </form>
     !${switchForm(t, inputs)}`;
+}
+
+/** As `switchForm`, below answers that must not be outweighed. */
+function switchLink(t: Visit['t'], inputs: string): string {
+  return html`<form method="post" class="links">
+    !${inputs}
+    <button name="answer" value="switch">${t('page.oidc.switch')}</button>
+  </form>`;
 }
 
 function switchForm(t: Visit['t'], inputs: string): string {

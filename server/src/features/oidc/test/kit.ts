@@ -11,6 +11,7 @@ import type { FeatureKit } from '../../../../test/support/kit.ts';
 
 export const kit: FeatureKit = {
   feature: 'oidc',
+  draw: async (stage) => (await import('./screens.ts')).drawScreens(stage),
   attacks: [
     { row: 'A32', title: 'a redirect URI that nearly matches' },
     { row: 'A33', title: 'an authorization code that is replayed, foreign or expired' },
