@@ -114,11 +114,10 @@ const selectUses = statement((sql, p: { userId: number; limit: number }) =>
         .as('usedAt'),
     ])
     .where('user_id', '=', p.userId)
-    .orderBy('client_id')
     .limit(p.limit),
 );
 
-/** Lists up to `limit` grants of a user, by client. */
+/** Lists up to `limit` grants of a user, in any order. */
 export function listGrants(db: Database, userId: number, limit: number): Promise<GrantUse[]> {
   return db.run(selectUses, { userId, limit });
 }
@@ -191,10 +190,10 @@ export async function findConsent(
 }
 
 const selectConsents = statement((sql, p: { userId: number }) =>
-  sql.selectFrom('oidc_consents').select(consentColumns).where('user_id', '=', p.userId).orderBy('client_id'),
+  sql.selectFrom('oidc_consents').select(consentColumns).where('user_id', '=', p.userId),
 );
 
-/** Lists what a user has allowed, by client. */
+/** Lists what a user has allowed, in any order. */
 export async function listConsents(db: Database, userId: number): Promise<Consent[]> {
   const rows = await db.run(selectConsents, { userId });
   return rows.map((row) => ({ ...row, scopes: parseScopes(row.scopes) }));
