@@ -103,7 +103,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
       'POST /device',
       'POST /device/confirm',
       'POST /account/applications/remove',
-      'DELETE /applications/:client_id',
+      'DELETE /profile/applications/:client_id',
     ],
   }),
   ...entriesOf('passkey', {

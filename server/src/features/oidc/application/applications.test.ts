@@ -38,7 +38,7 @@ onEachEngine('the applications of an account', (engine) => {
   }
 
   async function listed(person: Person): Promise<readonly Entry[]> {
-    const { text } = await person.send('GET', '/applications');
+    const { text } = await person.send('GET', '/profile/applications');
     return (JSON.parse(text) as { applications: Entry[] }).applications;
   }
 
@@ -117,13 +117,13 @@ onEachEngine('the applications of an account', (engine) => {
     const person = await site.person();
     const app = await site.application({ isFirstParty: false });
     const tokens = await allowed(person, app);
-    assert.equal((await person.send('DELETE', `/applications/${app.id}`)).status, 200);
-    assert.equal((await person.send('DELETE', `/applications/${app.id}`)).status, 404);
-    assert.equal((await person.send('DELETE', '/applications/nothing')).status, 404);
+    assert.equal((await person.send('DELETE', `/profile/applications/${app.id}`)).status, 200);
+    assert.equal((await person.send('DELETE', `/profile/applications/${app.id}`)).status, 404);
+    assert.equal((await person.send('DELETE', '/profile/applications/nothing')).status, 404);
     assert.equal((await openid.tokenIntrospection(app.config, tokens.access_token)).active, false);
     const stranger = await site.person({ isSignedIn: false });
     assert.equal(
-      (await stranger.send('GET', '/applications', undefined, { accept: 'application/json' })).status,
+      (await stranger.send('GET', '/profile/applications', undefined, { accept: 'application/json' })).status,
       403,
     );
   });

@@ -49,7 +49,7 @@ export function applicationRoutes({
 }): FastifyPluginAsyncTypebox {
   return async (scope) => {
     scope.get(
-      '/applications',
+      '/profile/applications',
       {
         schema: {
           summary: "Lists the applications that can use the user's account",
@@ -63,7 +63,7 @@ export function applicationRoutes({
     );
 
     scope.delete(
-      '/applications/:client_id',
+      '/profile/applications/:client_id',
       {
         schema: {
           summary: 'Takes the access of an application away, with its tokens',
