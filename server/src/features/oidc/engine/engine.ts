@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import type { JWK } from 'oidc-provider';
 import type { AuditSource } from '../../../audit/event.ts';
-import { createProvider, type ProviderParts } from './provider.ts';
+import type { ProviderParts } from './provider.ts';
 
 /** The keys of the service (keys/signing-keys.ts). */
 export interface KeySource {
@@ -58,7 +58,10 @@ export class Engine {
   }
 
   async #load(keys: readonly JWK[]): Promise<Loaded> {
-    const library = await import('oidc-provider');
+    const [library, { createProvider }] = await Promise.all([
+      import('oidc-provider'),
+      import('./provider.ts'),
+    ]);
     const provider = createProvider(library, keys, this.#parts);
     return { provider, callback: provider.callback() };
   }

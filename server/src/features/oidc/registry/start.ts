@@ -1,5 +1,5 @@
 // What registered clients contribute to the start of the service: the clients file.
-import { applyFile, type FileApplyParts } from './file-apply.ts';
+import type { FileApplyParts } from './file-apply.ts';
 import type { ClientsFile } from './clients-file.ts';
 
 /** Returns the work of a start: to apply the clients file, if there is one. */
@@ -8,5 +8,10 @@ export function registryStarts(
   file: ClientsFile | undefined,
 ): readonly (() => Promise<void>)[] {
   if (file === undefined) return [];
-  return [async () => void (await applyFile(parts, file, { source: { actor: 'service' } }))];
+  return [
+    async () => {
+      const { applyFile } = await import('./file-apply.ts'); // most starts have no file
+      await applyFile(parts, file, { source: { actor: 'service' } });
+    },
+  ];
 }
