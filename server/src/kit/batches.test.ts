@@ -35,10 +35,10 @@ describe('removing in batches', () => {
     assert.equal(batches.at(-1), 0);
   });
 
-  test('uses smaller batches if they take long, of at least ten rows', async () => {
+  test('uses smaller batches if they take long, of at least a hundred rows', async () => {
     const { batches, remove } = table(1500, 0.2);
     assert.equal(await removeInBatches(remove), 1500);
     assert.deepEqual(batches.slice(0, 3), [500, 250, 125]);
-    assert.ok(batches.slice(0, -1).every((rows) => rows >= 10));
+    assert.ok(batches.slice(0, -1).every((rows) => rows >= 100));
   });
 });

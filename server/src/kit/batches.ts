@@ -2,7 +2,8 @@
 
 /** Maximum size of a batch, and the size of the first one. */
 const most = 500;
-const fewest = 10;
+/** Minimum size: a commit alone may take longer than the goal, and smaller batches would only be more of them. */
+const fewest = 100;
 /** Milliseconds that a batch may take. After a slower batch the size is halved; after a batch of half the time it is doubled. */
 const goalMs = 20;
 
