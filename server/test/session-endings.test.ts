@@ -263,12 +263,12 @@ onEachEngine('sessions end', (engine) => {
   let service: PublicService;
   let db: DB;
   let isBroken = false;
-  let told: { ended: EndedSessions; rows: string[] }[] = [];
+  let reported: { ended: EndedSessions; rows: string[] }[] = [];
 
   async function ending(tx: Database, ended: EndedSessions): Promise<void> {
     const ids = ended.sessions.map(({ id }) => id);
     const rows = await tx.query((sql) => sql.selectFrom('sessions').select('id').where('id', 'in', ids));
-    told.push({ ended, rows: rows.map(({ id }) => id) });
+    reported.push({ ended, rows: rows.map(({ id }) => id) });
     if (isBroken) throw new Error('planted');
   }
 
@@ -321,9 +321,9 @@ onEachEngine('sessions end', (engine) => {
       test('and the modules hear of each of them once, while it exists', async () => {
         const stage = await stageOf();
         const prepared = (await prepare?.(stage)) ?? '';
-        told = [];
+        reported = [];
         await end(stage, prepared);
-        const own = told
+        const own = reported
           .flatMap(({ ended, rows }) => ended.sessions.map((one) => ({ ...one, ended, rows })))
           .filter(({ userId }) => userId === stage.member.id);
         assert.deepEqual(own.map(({ id }) => id).toSorted(), meant(stage, ends).toSorted());
@@ -361,30 +361,30 @@ onEachEngine('sessions end', (engine) => {
   test('of two transactions that end it at the same time, only one tells', async () => {
     const stage = await stageOf();
     const { sessions } = service.service.core;
-    told = [];
+    reported = [];
     const ended = await Promise.all([
       sessions.end(stage.session.id, source),
       sessions.end(stage.session.id, source),
       sessions.endAll(stage.member.id, source),
     ]);
     assert.ok(ended.filter((one) => one === true).length <= 1);
-    const own = told.flatMap(({ ended: one }) => one.sessions.map(({ id }) => id));
+    const own = reported.flatMap(({ ended: one }) => one.sessions.map(({ id }) => id));
     assert.deepEqual(own.toSorted(), meant(stage, 'both').toSorted());
   });
 
   test('is not what a step-up does, nor a session that ends twice', async () => {
     const stage = await stageOf();
     const { sessions, stepUp } = service.service.core;
-    told = [];
+    reported = [];
     const renewed = await stepUp.give(
       stage.session,
       { factor: 'password', proof: stage.member.password },
       source,
     );
-    assert.deepEqual(told, []);
+    assert.deepEqual(reported, []);
     assert.equal(await sessions.end(renewed.id, source), true);
     assert.equal(await sessions.end(renewed.id, source), false);
-    assert.equal(told.length, 1);
+    assert.equal(reported.length, 1);
   });
 
   test('with the access of programs if all or the others end, but not by a plain sign-out', async () => {

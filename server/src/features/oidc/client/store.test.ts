@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import Provider from 'oidc-provider';
 import { onEachEngine, withDatabase } from '../../../../test/support/engines.ts';
 import { UniqueViolation } from '../../../db/database.ts';
+import { clientDefaults } from '../test/client-defaults.ts';
 import { deviceGrant, mayUse, type NewClient, type NewResource } from './client.ts';
 import { extraClientProperties, metadataOf } from './metadata.ts';
 import { createClientSecret, digestOfSecret, hasSecretForm, isSecret } from './secret.ts';
@@ -22,31 +23,11 @@ import {
 } from './store.ts';
 
 const wiki: NewClient = {
+  ...clientDefaults,
   id: 'wiki',
-  name: 'Wiki',
-  kind: 'web',
-  grantTypes: ['authorization_code', 'refresh_token'],
-  redirectUris: ['https://wiki.example.org/callback'],
-  postLogoutRedirectUris: ['https://wiki.example.org/'],
   backchannelLogoutUri: 'https://wiki.example.org/logout',
-  backchannelLogoutSessionRequired: true,
   initiateLoginUri: 'https://wiki.example.org/login',
   scopes: ['openid', 'email', 'orders:read'],
-  authMethod: 'client_secret_basic',
-  idTokenAlg: 'RS256',
-  isFirstParty: true,
-  access: { emailDomains: [], users: [] },
-  skipsPkce: false,
-  requiresPar: false,
-  acceptsTokenEndpointAudience: false,
-  resourceOf: [],
-  lifetimes: {
-    accessTokenSeconds: 600,
-    idTokenSeconds: 600,
-    refreshIdleDays: 30,
-    refreshMaxDays: 180,
-    refreshGraceSeconds: 30,
-  },
 };
 const api: NewResource = {
   identifier: 'https://api.example.org/',
