@@ -17,8 +17,10 @@ RUN npm ci --omit=dev --ignore-scripts \
  && rm -rf node_modules/node-*/include node_modules/node-*/share node_modules/node-*/*.md
 
 FROM install AS bundle
+RUN npm ci --include=dev --ignore-scripts
 COPY tools/bundle.mjs tools/
-RUN npm ci --include=dev --ignore-scripts && node tools/bundle.mjs
+COPY server server
+RUN node tools/bundle.mjs
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin bienvenue \

@@ -1,13 +1,15 @@
 /**
- * Bundles dependencies that consist of a thousand small files into a few large ones: finding the small files takes a
- * third of the time of a start (docs/decisions/0010-bundle.md). server/bin/use-bundle.js resolves imports to the
- * bundle.
+ * Bundles dependencies that consist of a thousand small files into a few large ones, and so the service's own sources:
+ * finding the small files takes almost half of the time of a start (docs/decisions/0010-bundle.md).
+ * server/bin/use-bundle.js resolves imports to the bundle, server/bin/program-bundle.js finds that of the sources.
  *
- *   node tools/bundle.mjs [FOLDER]        default: server/bundle
+ *   node tools/bundle.mjs                 both, in server/bundle
+ *   node tools/bundle.mjs FOLDER          the dependencies only, in another folder
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { stampOf } from '../server/bin/program-bundle.js';
 
 const SERVER = path.resolve(import.meta.dirname, '../server');
 /** The imported packages, and the name of the file of each. */
@@ -124,4 +126,67 @@ export async function createBundle(folder) {
   fs.renameSync(made, folder);
 }
 
-if (import.meta.main) await createBundle(path.resolve(process.argv[2] ?? path.join(SERVER, 'bundle')));
+/**
+ * Makes a source refer to the files next to it from where its bundle is.
+ *
+ * @param {string} folder of the bundle
+ * @param {Record<string, [size: number, seconds: number]>} stamps receives what identifies each source
+ */
+const ownPlaces = (folder, stamps) => ({
+  name: 'own places',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, ({ path: file }) => {
+      const place = path.relative(folder, file).split(path.sep).join('/');
+      stamps[place] = stampOf(file);
+      const url = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
+      const contents = fs
+        .readFileSync(file, 'utf8')
+        .replaceAll(/import\.meta\.resolve\((?='\.)([^()]*)\)/g, 'new URL($1, import.meta.url).href')
+        .replaceAll('import.meta.url', () => url);
+      return { contents, loader: 'ts' };
+    });
+  },
+});
+
+/**
+ * Bundles the program of the checkout into `program/` of the bundle, with maps of its lines. Imports that are made later
+ * stay files of their own.
+ *
+ * @throws {Error} with the message of the bundler.
+ */
+export async function createProgramBundle(server = SERVER) {
+  const folder = path.join(server, 'bundle', 'program');
+  const made = `${folder}.${process.pid}`;
+  const stamps = {};
+  const { outputFiles } = await build({
+    absWorkingDir: server,
+    entryPoints: ['src/main.ts'],
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minifyWhitespace: true,
+    lineLimit: 200,
+    packages: 'external',
+    plugins: [ownPlaces(folder, stamps)],
+    sourcemap: true,
+    sourcesContent: false,
+    write: false, // the maps name the sources from where the folder will be
+    logLevel: 'silent',
+  });
+  fs.mkdirSync(made, { recursive: true });
+  for (const { path: file, contents } of outputFiles)
+    fs.writeFileSync(path.join(made, path.relative(folder, file)), contents);
+  fs.writeFileSync(path.join(made, 'program.json'), JSON.stringify(stamps));
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.renameSync(made, folder);
+}
+
+if (import.meta.main) {
+  const [folder] = process.argv.slice(2);
+  await createBundle(path.resolve(folder ?? path.join(SERVER, 'bundle')));
+  if (folder === undefined) await createProgramBundle();
+}

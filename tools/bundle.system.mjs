@@ -1,4 +1,7 @@
-/** The bundle of dependencies (bundle.mjs), and the resolution of imports to it (server/bin/use-bundle.js). */
+/**
+ * The bundles of dependencies and of the sources (bundle.mjs), and how they are found (server/bin/use-bundle.js and
+ * program-bundle.js).
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -6,7 +9,8 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { createBundle } from './bundle.mjs';
+import { findProgram } from '../server/bin/program-bundle.js';
+import { createBundle, createProgramBundle } from './bundle.mjs';
 
 const SERVER = fileURLToPath(new URL('../server/', import.meta.url));
 
@@ -24,9 +28,8 @@ function createPackage(t, versions) {
   write(`${little}/index.js`, "export const from = 'the package';");
   write(`${little}/node_modules/less/package.json`, '{ "version": "2.0.0" }');
   write('node_modules/less/package.json', '{ "version": "1.9.0" }'); // another package's copy
-  write('bin/use-bundle.js', fs.readFileSync(path.join(SERVER, 'bin/use-bundle.js'), 'utf8'));
+  fs.cpSync(path.join(SERVER, 'bin'), path.join(folder, 'bin'), { recursive: true });
   write('program.js', "import { from } from 'little'; console.log(from);");
-  write('bin/bienvenue.js', fs.readFileSync(path.join(SERVER, 'bin/bienvenue.js'), 'utf8'));
   write('src/main.ts', "import '../program.js';");
   if (versions === undefined) return folder;
   const packages = [
@@ -148,4 +151,69 @@ test('the service of this checkout starts with the bundle', () => {
     "console.log(import.meta.resolve('kysely'))",
   );
   assert.equal(resolved, pathToFileURL(path.join(SERVER, 'bundle/kysely.mjs')).href);
+});
+
+/** Sources that read files next to them, and import each other, one of them later. */
+const sources = {
+  'main.ts':
+    "import { name } from './part/name.ts';\nif (process.argv[2] === 'fail') await import('./part/fail.ts');\nconsole.log(name());",
+  'part/name.ts': `import { readFileSync } from 'node:fs';
+    const folder = import.meta.resolve('./text/');
+    export function name(): string {
+      const { from } = process.argv[2] === 'package' ? { from: import.meta.resolve('little') } : { from: '' };
+      return [new URL('../../data', import.meta.url), new URL('name', folder)].map((file) => readFileSync(file, 'utf8')).join(' ') + from;
+    }`,
+  'part/fail.ts': "interface Nothing {}\n\nthrow new Error('of line 3') as Nothing;",
+};
+
+async function createProgram(t) {
+  const folder = createPackage(t);
+  for (const [name, text] of Object.entries({ ...sources, '../data': 'data', 'part/text/name': 'text' })) {
+    fs.mkdirSync(path.dirname(path.join(folder, 'src', name)), { recursive: true });
+    fs.writeFileSync(path.join(folder, 'src', name), text);
+  }
+  await createProgramBundle(folder);
+  return folder;
+}
+
+const program = 'bundle/program/main.mjs';
+
+test('the launcher runs the bundle of the sources, which reads the files next to them', async (t) => {
+  const folder = await createProgram(t);
+  assert.equal(run(folder, 'bin/bienvenue.js'), 'data text');
+  assert.match(
+    run(folder, 'bin/bienvenue.js', 'package'),
+    /^data textfile:.*\/node_modules\/little\/index\.js$/,
+  );
+  fs.writeFileSync(path.join(folder, program), "console.log('the bundle');");
+  assert.equal(run(folder, 'bin/bienvenue.js'), 'the bundle');
+});
+
+test('a stack trace of the bundle names the line of the source', async (t) => {
+  const said = run(await createProgram(t), 'bin/bienvenue.js', 'fail');
+  assert.match(said, /of line 3[^]*src\/part\/fail\.ts:3:/);
+});
+
+test('the sources run if one of them differs from the bundle, or was removed', async (t) => {
+  const changes = [
+    (file) => fs.appendFileSync(file, ' '),
+    (file) => fs.utimesSync(file, 1, 1), // another text of the same length
+    (file) => fs.rmSync(file),
+  ];
+  for (const change of changes) {
+    const folder = await createProgram(t);
+    fs.writeFileSync(path.join(folder, program), "console.log('the bundle');");
+    change(path.join(folder, 'src/part/fail.ts'));
+    assert.equal(run(folder, 'bin/bienvenue.js'), 'data text');
+  }
+});
+
+test('an incomplete bundle of the sources is ignored', async (t) => {
+  const folder = await createProgram(t);
+  fs.writeFileSync(path.join(folder, 'bundle/program/program.json'), '{ "main.ts":');
+  assert.equal(run(folder, 'bin/bienvenue.js'), 'data text');
+});
+
+test('the service of this checkout starts from the bundle of its sources', () => {
+  assert.equal(findProgram(), path.join(SERVER, program));
 });

@@ -36,10 +36,8 @@ function createPackage(t, { isOld = false, hasRuntime = true } = {}) {
   assert.ok(launcher.includes(least));
   write('server/package.json', '{ "type": "module" }');
   write('server/bin/bienvenue.js', isOld ? launcher.replace(least, 'const LEAST = [999, 0];') : launcher);
-  fs.copyFileSync(
-    path.join(path.dirname(LAUNCHER), 'use-bundle.js'),
-    path.join(folder, 'server/bin/use-bundle.js'),
-  );
+  for (const name of ['use-bundle.js', 'program-bundle.js'])
+    fs.copyFileSync(path.join(path.dirname(LAUNCHER), name), path.join(folder, 'server/bin', name));
   write('server/src/main.ts', SERVER);
   if (isOld && hasRuntime) {
     const runtime = `node_modules/node-${process.platform}-${process.arch}`;

@@ -23,8 +23,17 @@ function isRecent(version) {
   return major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1]);
 }
 
-/** The compiled files in a published package (Node refuses to strip types below node_modules), the sources elsewhere. */
-function findEntry() {
+/**
+ * The compiled files in a published package (Node refuses to strip types below node_modules); elsewhere the bundle of the
+ * sources, or the sources if it is not of them.
+ */
+async function findEntry() {
+  const { findProgram } = await import('./program-bundle.js');
+  const program = findProgram();
+  if (program !== undefined) {
+    module.setSourceMapsSupport(true); // stack traces name the lines of the sources
+    return program;
+  }
   const source = path.join(HERE, '..', 'src', 'main.ts');
   const isPublished = HERE.split(path.sep).includes('node_modules');
   return !isPublished && existsSync(source) ? source : path.join(HERE, '..', 'dist', 'main.js');
@@ -112,7 +121,7 @@ if (isRecent(process.versions.node)) {
   process.env.NODE_COMPILE_CACHE ??= path.join(HERE, '..', '.cache', 'compile'); // read by the threads
   module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import('./use-bundle.js');
-  await import(pathToFileURL(findEntry()).href);
+  await import(pathToFileURL(await findEntry()).href);
   module.flushCompileCache(); // now, not at the end: a service may end by a signal
   if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32') stopWithShell(parent);
 } else {

@@ -43,9 +43,9 @@ function isInstalled(packages) {
 }
 
 /** Our own files, whose imports of each other are paths with an extension. */
-const own = ['../src/', '../dist/'].map((each) => new URL(each, import.meta.url).href);
-const ownFile = /^\.\.?\/.*\.(?<extension>ts|js)$/;
-const formats = { ts: 'module-typescript', js: 'module' };
+const own = ['../src/', '../dist/', '../bundle/program/'].map((each) => new URL(each, import.meta.url).href);
+const ownFile = /^\.\.?\/.*\.(?<extension>ts|js|mjs)$/;
+const formats = { ts: 'module-typescript', js: 'module', mjs: 'module' };
 
 // Threads import little; resolving would only delay their start.
 if (isMainThread && module.registerHooks !== undefined) {

@@ -57,7 +57,7 @@ export function nearest(name: string, known: Iterable<string>, min = minCharacte
 
 /**
  * Returns the number of letters that are missing, too many, wrong or swapped with their neighbor (optimal string
- * alignment distance); more than `most` if the lengths already differ by more.
+ * alignment distance); `most` + 1 if there are more than `most`.
  */
 function editDistance(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return most + 1;
@@ -74,6 +74,8 @@ function editDistance(a: string, b: string, most: number): number {
         isSwap ? (before[j - 2] ?? 0) + 1 : Infinity,
       );
     }
+    // No later row can be less than the least of two rows.
+    if (Math.min(...row, ...last) > most) return most + 1;
     [before, last] = [last, row];
   }
   return last[b.length] ?? 0;

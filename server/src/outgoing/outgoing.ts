@@ -1,9 +1,7 @@
 // Sends requests to addresses that clients and connections name: only to public addresses or those that the operator
 // allows, over TLS, without redirects, with limits of time and size. The address is checked when it is connected to, so
 // that a name cannot resolve to another one after the check (DNS rebinding).
-import { lookup as lookUpName } from 'node:dns/promises';
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
 import { once } from 'node:events';
 import { callbackify } from 'node:util';
@@ -48,7 +46,7 @@ export class Outgoing {
   readonly #rule: AddressRule;
   readonly #resolve: Resolve;
 
-  constructor({ resolve = (hostname) => lookUpName(hostname, { all: true }), ...options }: OutgoingOptions) {
+  constructor({ resolve = lookUpAll, ...options }: OutgoingOptions) {
     this.#rule = new AddressRule(options);
     this.#resolve = resolve;
   }
@@ -96,7 +94,7 @@ export class Outgoing {
   }
 
   async #send(request: Request, url: URL, content: Buffer, signal: AbortSignal): Promise<IncomingMessage> {
-    const { request: open } = url.protocol === 'https:' ? https : http;
+    const { request: open } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
     const sent = open(url, {
       method: request.method,
       headers: {
@@ -139,6 +137,13 @@ export class Outgoing {
       );
     return allowed;
   }
+}
+
+// Loaded by the first request, because few services send one: an import of node:http loads the client of `fetch` and of
+// WebSocket too, a tenth of the time of a start.
+async function lookUpAll(hostname: string): ReturnType<Resolve> {
+  const { lookup } = await import('node:dns/promises');
+  return lookup(hostname, { all: true });
 }
 
 function refusedAddress(host: string, addresses: readonly string[]): OutgoingRefused {
