@@ -108,7 +108,14 @@ export const clientFields = {
       },
       (entry) => toEmailAddress(entry)?.key ?? entry,
     ),
-    says: 'Only these users may use it: confirmed email addresses, or subjects. Together with `allowed_email_domains`, a user needs to match one of the two.',
+    says: 'Only these users may use it: confirmed email addresses, or subjects. With other `allowed_` fields, a user needs to match one of them.',
+    defaultSays: 'all users',
+  }),
+  allowed_groups: field({
+    read: list((entry) =>
+      /^(?=\S)[^\p{C}]{1,100}(?<=\S)$/u.test(entry) ? undefined : 'is not a name of 1 to 100 characters',
+    ),
+    says: 'Only users with one of these groups may use it: `groups` of their public metadata, a list of texts.',
     defaultSays: 'all users',
   }),
   skip_pkce: field({

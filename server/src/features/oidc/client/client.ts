@@ -26,12 +26,14 @@ export interface KeySet {
 /** Scopes that the provider defines. All others belong to resources. */
 export const standardScopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
 
-/** Which users may use a client: all if both lists are empty, otherwise those of either list. */
+/** Which users may use a client: all if every list is empty, otherwise those of any list. */
 interface ClientAccess {
   /** Domains of verified email addresses, in lower case and punycode. */
   readonly emailDomains: readonly string[];
   /** Verified email addresses in normal form, and subjects. */
   readonly users: readonly string[];
+  /** Groups that the public metadata of the user lists. */
+  readonly groups?: readonly string[];
 }
 
 /** How long the tokens of a client are valid. */
@@ -122,14 +124,23 @@ export interface ClientUser {
   readonly emailKey: string;
   /** An unconfirmed address proves nothing about its domain. */
   readonly isEmailVerified: boolean;
+  /** Read only if the client is limited to groups. */
+  readonly groups: () => Promise<readonly string[]>;
+}
+
+/** Returns whether all users may use a client. */
+export function isForAll({ emailDomains, users, groups = [] }: ClientAccess): boolean {
+  return emailDomains.length + users.length + groups.length === 0;
 }
 
 /** Returns whether a user may use a client. */
-export function mayUse({ access }: Pick<Client, 'access'>, user: ClientUser): boolean {
-  const { emailDomains, users } = access;
-  if (emailDomains.length === 0 && users.length === 0) return true;
+export async function mayUse({ access }: Pick<Client, 'access'>, user: ClientUser): Promise<boolean> {
+  const { emailDomains, users, groups = [] } = access;
+  if (isForAll(access)) return true;
   if (user.subject !== null && users.includes(user.subject)) return true;
-  if (!user.isEmailVerified) return false;
-  const domain = user.emailKey.slice(user.emailKey.lastIndexOf('@') + 1);
-  return emailDomains.includes(domain) || users.includes(user.emailKey);
+  if (user.isEmailVerified) {
+    const domain = user.emailKey.slice(user.emailKey.lastIndexOf('@') + 1);
+    if (emailDomains.includes(domain) || users.includes(user.emailKey)) return true;
+  }
+  return groups.length > 0 && (await user.groups()).some((group) => groups.includes(group));
 }

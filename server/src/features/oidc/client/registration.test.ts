@@ -288,6 +288,7 @@ test('a client is the same after it was written as fields', () => {
     first_party: true,
     allowed_email_domains: ['EXAMPLE.org', 'bücher.example'],
     allowed_users: ['Ann@Example.org', 'd2e5'],
+    allowed_groups: ['Staff', 'on call'],
     skip_pkce: true,
     require_pushed_authorization_requests: true,
     accept_token_endpoint_audience: true,
@@ -297,6 +298,7 @@ test('a client is the same after it was written as fields', () => {
   assert.deepEqual(full.access, {
     emailDomains: ['example.org', 'xn--bcher-kva.example'],
     users: ['ann@example.org', 'd2e5'],
+    groups: ['Staff', 'on call'],
   });
   for (const client of [full, requireClient(wiki), requireClient(app), requireClient(service)])
     assert.deepEqual(requireClient(fieldsOf(client)), client);

@@ -169,17 +169,28 @@ test('a secret has a checksum and is compared with all digests', () => {
   assert.equal(isSecret([digestOfSecret('x'.repeat(2000))], 'x'.repeat(2000)), false);
 });
 
-test('a client is for all users, or for domains, addresses and subjects', () => {
-  const user = { subject: 'ann', emailKey: 'ann@example.org', isEmailVerified: true };
-  const may = (emailDomains: string[], users: string[], one = user): boolean =>
+test('a client is for all users, or for domains, addresses, subjects and groups', async () => {
+  const groups = async (): Promise<string[]> => ['staff'];
+  const user = { subject: 'ann', emailKey: 'ann@example.org', isEmailVerified: true, groups };
+  const may = (emailDomains: string[], users: string[], one = user): Promise<boolean> =>
     mayUse({ access: { emailDomains, users } }, one);
-  assert.equal(may([], []), true);
-  assert.equal(may(['example.org'], []), true);
-  assert.equal(may(['org', 'sub.example.org', 'ple.org'], []), false);
-  assert.equal(may([], ['ann@example.org']), true);
-  assert.equal(may(['example.com'], ['ann']), true);
-  assert.equal(may([], ['bob']), false);
+  assert.equal(await may([], []), true);
+  assert.equal(await may(['example.org'], []), true);
+  assert.equal(await may(['org', 'sub.example.org', 'ple.org'], []), false);
+  assert.equal(await may([], ['ann@example.org']), true);
+  assert.equal(await may(['example.com'], ['ann']), true);
+  assert.equal(await may([], ['bob']), false);
   const unverified = { ...user, isEmailVerified: false };
-  assert.equal(may(['example.org'], ['ann@example.org'], unverified), false, 'the address is not confirmed');
-  assert.equal(may([], ['ann'], unverified), true);
+  assert.equal(
+    await may(['example.org'], ['ann@example.org'], unverified),
+    false,
+    'the address is not confirmed',
+  );
+  assert.equal(await may([], ['ann'], unverified), true);
+  const mayIn = (wanted: string[], one: Parameters<typeof mayUse>[1] = user): Promise<boolean> =>
+    mayUse({ access: { emailDomains: [], users: ['bob'], groups: wanted } }, one);
+  assert.equal(await mayIn(['admins', 'staff']), true);
+  assert.equal(await mayIn(['Staff', 'staf', 'staffs']), false, 'compared as texts');
+  assert.equal(await mayIn(['staff'], unverified), true, 'the operator gave it, whatever the address');
+  assert.equal(await mayIn([], { ...user, groups: async () => assert.fail('not needed') }), false);
 });

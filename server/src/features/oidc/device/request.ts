@@ -86,7 +86,7 @@ export async function mayUseClient(
   subject: string,
 ): Promise<boolean> {
   const account = await findAccount(accounts, subject);
-  return account !== undefined && isAllowed(account.user, engineClient, accounts);
+  return account !== undefined && (await isAllowed(account.user, engineClient, accounts));
 }
 
 /** Returns the parameter `claims` of a request. */

@@ -10,7 +10,7 @@ export interface PolicyParts {
   readonly library: typeof interactionPolicy;
   /** Returns whether the user can give the proof. */
   readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
-  readonly isAllowed: (user: User, client: object) => boolean;
+  readonly isAllowed: (user: User, client: object) => Promise<boolean>;
   readonly userOf: (ctx: KoaContextWithOIDC) => User | undefined;
 }
 
@@ -42,10 +42,10 @@ export function createPolicy({ library, canProve, isAllowed, userOf }: PolicyPar
   policy.add(
     new Prompt(
       { name: 'access', requestable: false },
-      new Check('no_access', 'the user may not use this application', 'access_denied', (ctx) => {
+      new Check('no_access', 'the user may not use this application', 'access_denied', async (ctx) => {
         const user = userOf(ctx);
         const { client } = ctx.oidc;
-        return user === undefined || client === undefined || isAllowed(user, client)
+        return user === undefined || client === undefined || (await isAllowed(user, client))
           ? Check.NO_NEED_TO_PROMPT
           : Check.REQUEST_PROMPT;
       }),

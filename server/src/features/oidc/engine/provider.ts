@@ -68,7 +68,7 @@ export function createProvider(
       const account = await findAccount(parts, subject, client);
       const asksPerson = /authorization|resume|code_verification/.test(ctx.oidc.route ?? '');
       if (account === undefined || client === undefined || asksPerson) return account;
-      return isAllowed(account.user, client, parts) ? account : undefined;
+      return (await isAllowed(account.user, client, parts)) ? account : undefined;
     },
     loadExistingGrant: (ctx): Promise<Grant | undefined> => loadGrant(provider, db, ctx),
     rotateRefreshToken: () => currentUnit()?.replay === undefined,

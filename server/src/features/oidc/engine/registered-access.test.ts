@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { memberOf } from '../../../../test/support/request.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
+import { updateMetadata } from '../../../user/details-store.ts';
+import { requireEmailAddress } from '../../../user/email-address.ts';
+import { findUserByEmail } from '../../../user/store.ts';
 import type { NewClient } from '../client/client.ts';
 import { findClient, updateClient } from '../client/store.ts';
 import { assertRefused, Program, tokensIn } from '../test/program.ts';
-import { authorizationRequest, deviceGrant, ProviderSite, type Person } from '../test/site.ts';
+import { authorizationRequest, deviceGrant, ProviderSite, textOf, type Person } from '../test/site.ts';
 import { oidcPaths } from './paths.ts';
 
 const api = 'https://api.example.org';
@@ -80,6 +83,28 @@ onEachEngine('the registration of an application', (engine) => {
     await change(program, { access: { emailDomains: ['other.example'], users: [] } });
     assert.deepEqual(await states(), [false, false, false]);
     assertRefused(await program.refresh(refresh), 'invalid_grant');
+  });
+
+  test('limited to a group ends tokens of a user who leaves it', async () => {
+    const program = new Program(site, await site.application({ name: 'Plans' }));
+    const member = await site.person();
+    const user = await findUserByEmail(site.db, requireEmailAddress(member.email));
+    assert.ok(user !== undefined);
+    const give = (groups: unknown): Promise<void> =>
+      updateMetadata(site.db, user.id, { publicMetadata: { groups } });
+    await give(['staff', 'on call']);
+    await change(program, { access: { emailDomains: [], users: [], groups: ['on call'] } });
+    const { access, refresh } = await program.tokensOf(member);
+    assert.equal(await program.isActive(access), true);
+    for (const other of [['staff'], 'on call', null, [['on call']]]) {
+      await give(other);
+      assert.equal(await program.isActive(access), false, JSON.stringify(other));
+      assertRefused(await program.refresh(refresh), 'invalid_grant');
+      const page = await member.visit((await authorizationRequest(program.application)).url);
+      assert.match(textOf(page.text), /You have no access to Plans/);
+    }
+    await give(['on call']);
+    assert.equal(await program.isActive(access), true);
   });
 
   test('of a device stores the digest of the code that a person types', async () => {

@@ -28,6 +28,7 @@ export const clientFlags: Readonly<Record<keyof typeof clientFields, Flag>> = {
   first_party: ['--first-party [boolean]', 'boolean'],
   allowed_email_domains: ['--allowed-email-domain <domain>', 'list'],
   allowed_users: ['--allowed-user <user>', 'list'],
+  allowed_groups: ['--allowed-group <group>', 'list'],
   skip_pkce: ['--skip-pkce [boolean]', 'boolean'],
   require_pushed_authorization_requests: ['--require-par [boolean]', 'boolean'],
   accept_token_endpoint_audience: ['--accept-token-endpoint-audience [boolean]', 'boolean'],

@@ -3,8 +3,9 @@ import type { Account, KoaContextWithOIDC } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
 import { keyOfAddress } from '../../../user/email-address.ts';
 import { findMetadata, findUserBySubject } from '../../../user/details-store.ts';
+import type { Metadata } from '../../../user/details.ts';
 import type { User } from '../../../user/user.ts';
-import { mayUse } from '../client/client.ts';
+import { isForAll, mayUse } from '../client/client.ts';
 import type { ExtraClientMetadata } from '../client/metadata.ts';
 
 /** Claims of each scope. */
@@ -39,15 +40,27 @@ export interface AccountParts {
   readonly trustsAddresses: boolean;
 }
 
+/** Returns the groups that the public metadata of a user lists. */
+function groupsIn({ groups }: Metadata['publicMetadata']): string[] {
+  return Array.isArray(groups) ? groups.filter((one) => typeof one === 'string') : [];
+}
+
 /** Returns whether a user may use a client. */
-export function isAllowed(
+export async function isAllowed(
   user: User,
   { bienvenue_access: access }: Pick<EngineClient, 'bienvenue_access'>,
-  { trustsAddresses }: Pick<AccountParts, 'trustsAddresses'>,
-): boolean {
+  { db, trustsAddresses }: Pick<AccountParts, 'db' | 'trustsAddresses'>,
+): Promise<boolean> {
   if (access === undefined) return true;
-  const isEmailVerified = trustsAddresses || user.emailVerifiedAt !== null;
-  return mayUse({ access }, { subject: user.subject, emailKey: keyOfAddress(user.email), isEmailVerified });
+  return mayUse(
+    { access },
+    {
+      subject: user.subject,
+      emailKey: keyOfAddress(user.email),
+      isEmailVerified: trustsAddresses || user.emailVerifiedAt !== null,
+      groups: async () => groupsIn((await findMetadata(db, user.id)).publicMetadata),
+    },
+  );
 }
 
 /**
@@ -120,7 +133,7 @@ export async function mayIntrospect(
   const owner = isOwn ? client : await oidc.provider.Client.find(clientId);
   const { bienvenue_access: access } = (owner ?? {}) as Partial<EngineClient>;
   if (access === undefined) return false; // the application was removed
-  if (access.emailDomains.length + access.users.length === 0) return true; // without reading the user
+  if (isForAll(access)) return true; // without reading the user
   const account = await findAccount(parts, accountId);
-  return account !== undefined && isAllowed(account.user, { bienvenue_access: access }, parts);
+  return account !== undefined && (await isAllowed(account.user, { bienvenue_access: access }, parts));
 }
