@@ -92,6 +92,7 @@ const elsewhere: Readonly<Record<string, string>> = {
     'docs/guides/openid-products.md # Apache # apache': relyingParties,
     'docs/guides/openid.md # The settings of an application # sh': relyingParties,
     'docs/guides/openid-web.md # Go # sh': relyingParties,
+    'docs/guides/openid-web.md # Go # go': relyingParties,
     'docs/guides/openid-web.md # Java # sh': relyingParties,
     'docs/guides/openid-products.md # oauth2-proxy # sh': relyingParties,
     'docs/guides/openid-products.md # Grafana # sh': relyingParties,
@@ -122,7 +123,6 @@ const reasons: Readonly<Record<string, string>> = {
     'It needs a certificate; integrate.system.ts runs nginx without TLS',
   'docs/guides/deploy.md # Going public # caddyfile': 'Caddy is not installed with the test tools',
   ...entriesOf('oidc', {
-    'docs/guides/openid-web.md # Go # go': 'Its modules are not installed with the test tools',
     'docs/guides/openid-web.md # Java # yaml': 'Spring is not installed with the test tools',
     'docs/guides/openid-web.md # Java # java': 'Spring is not installed with the test tools',
     'docs/guides/openid-products.md # oauth2-proxy # ini':

@@ -8,6 +8,7 @@ import { blockOf } from '../../../../test/support/document.ts';
 import { freePort } from '../../../../test/support/free-port.ts';
 import { run } from '../../../../test/support/integration.ts';
 import { temporaryFolder } from '../../../../test/support/running-service.ts';
+import { goOidc } from './go.ts';
 import { lemonldap } from './lemonldap.ts';
 import { environmentOf, type Party } from './party.ts';
 
@@ -199,5 +200,6 @@ export const parties: readonly Party[] = [
     cannot: {},
     start: inApache,
   },
+  goOidc,
   lemonldap,
 ];
