@@ -54,7 +54,8 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
   // The OpenID provider: what is registered, what was issued, and the engine with its pages above them.
   'features/oidc': [
     ['client'],
-    ['registry', 'grant'],
+    ['grant'],
+    ['registry'],
     ['session', 'logout'],
     ['token'],
     ['engine'],

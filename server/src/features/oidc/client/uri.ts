@@ -1,6 +1,6 @@
 // Which URIs a client may register. A redirect URI receives codes, so nothing is registered that another party could
 // receive: no plain http across a network, no pattern, no scheme that runs script.
-import type { ClientKind } from './client.ts';
+import type { ClientKind, NewClient } from './client.ts';
 
 /** Characters of the longest URI. */
 const maxCharacters = 2000;
@@ -45,6 +45,23 @@ export function redirectFault(text: string, kind: ClientKind): string | undefine
   if (!url.protocol.includes('.'))
     return 'must have a scheme with a dot, such as com.example.app:/callback, or be http://127.0.0.1/callback';
   return undefined;
+}
+
+/** Returns whether a client may receive codes at a URI. Only the port of a loopback address of a native client may differ. */
+export function isRedirectRegistered(
+  { kind, redirectUris }: Pick<NewClient, 'kind' | 'redirectUris'>,
+  uri: string,
+): boolean {
+  if (redirectUris.includes(uri)) return true;
+  const plain = kind === 'native' ? withoutLoopbackPort(uri) : undefined;
+  return plain !== undefined && redirectUris.some((one) => withoutLoopbackPort(one) === plain);
+}
+
+function withoutLoopbackPort(uri: string): string | undefined {
+  const url = URL.parse(uri);
+  if (url === null || !isLoopback(url)) return undefined;
+  url.port = '';
+  return url.href;
 }
 
 /** Returns what is wrong with a URI that the provider or a browser calls; `undefined` if nothing is. */

@@ -5,6 +5,7 @@ import type { TextCipher } from '../../../kit/keyring.ts';
 import type { Database } from '../../../db/database.ts';
 import { oidcPaths } from './paths.ts';
 import { findClient } from '../client/store.ts';
+import { isRedirectRegistered } from '../client/uri.ts';
 import { findInteraction } from '../grant/interaction-store.ts';
 import { findConsent, saveConsent } from '../grant/grant-store.ts';
 import { namesOf, type RequestedAccess, accessOf } from '../session/requested-access.ts';
@@ -88,7 +89,8 @@ export class PendingRequests {
     if (interaction === undefined) return undefined;
     const { prompt, params, session } = interaction;
     const client = await findClient(db, String(params['client_id']));
-    if (client === undefined) return undefined;
+    if (client === undefined || !isRedirectRegistered(client, String(params['redirect_uri'])))
+      return undefined;
     return {
       uid,
       prompt: prompt.name,

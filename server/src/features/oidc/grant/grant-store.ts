@@ -83,6 +83,44 @@ export async function removeSessionGrants(tx: Database, ids: readonly string[]):
   );
 }
 
+const deleteByClient = statement((sql, p: { clientId: string }) =>
+  sql.deleteFrom('oidc_grants').where('client_id', '=', p.clientId),
+);
+
+/** Removes all grants of a client with their tokens. */
+export async function removeGrantsOfClient(tx: Database, clientId: string): Promise<void> {
+  await tx.run(deleteByClient, { clientId });
+}
+
+const deleteEndedOffline = statement((sql, p: { clientId: string }) =>
+  sql
+    .deleteFrom('oidc_grants')
+    .where('client_id', '=', p.clientId)
+    .where('outlives_session', '=', 1)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('oidc_session_clients')
+            .select('uid')
+            .whereRef('oidc_session_clients.grant_id', '=', 'oidc_grants.id'),
+        ),
+      ),
+    ),
+);
+const bindToSessions = statement((sql, p: { clientId: string }) =>
+  sql
+    .updateTable('oidc_grants')
+    .set({ outlives_session: 0 })
+    .where('client_id', '=', p.clientId)
+    .where('outlives_session', '=', 1),
+);
+
+/** Removes the grants of a client that have outlived their session. The others end with theirs from now on. */
+export async function endOfflineGrants(tx: Database, clientId: string): Promise<void> {
+  await tx.run(deleteEndedOffline, { clientId });
+  await tx.run(bindToSessions, { clientId });
+}
+
 const deleteByUser = statement((sql, p: { userId: number }) =>
   sql.deleteFrom('oidc_grants').where('user_id', '=', p.userId),
 );

@@ -19,9 +19,12 @@ import {
   removeSecret,
   updateClient,
 } from '../client/store.ts';
+import { endOfflineGrants, removeGrantsOfClient } from '../grant/grant-store.ts';
 import { changedFields, merged, requireFree, type Change, type RegistryParts } from './change.ts';
 import { registryEvents as kinds } from './event.ts';
 
+/** The scope with which tokens outlive their session. */
+const offlineAccess = 'offline_access';
 /** How long the older secret stays valid after a rotation, unless the operator says otherwise. */
 export const defaultOverlapMs = 24 * hourMs;
 
@@ -97,6 +100,7 @@ export class Clients {
     const now = clock();
     await updateClient(tx, client, { managedBy: managedBy ?? existing.managedBy, now });
     await events.emit(tx, kinds.client_changed, { source, target: targetOf(id), facts: { fields } });
+    await endGrants(tx, existing, client);
     const secrets = await listSecrets(tx, id, now);
     if (!hasSecret(client)) for (const each of secrets) await removeSecret(tx, each.id);
     const needsSecret = hasSecret(client) && secrets.length === 0 && managedBy === undefined;
@@ -171,6 +175,16 @@ export class Clients {
     requireFree(this.#parts, `client ${id}`, client, managedBy);
     return client;
   }
+}
+
+/** Ends what a client may not keep after a change. What is looked up at each use needs no change (token/registered.ts). */
+async function endGrants(tx: Database, before: Client, { id, ...after }: NewClient): Promise<void> {
+  // Its refresh tokens were useless without its secret or key.
+  const isPublicNow = before.authMethod !== 'none' && after.authMethod === 'none';
+  const needsConsentNow = before.isFirstParty && !after.isFirstParty;
+  if (isPublicNow || needsConsentNow) await removeGrantsOfClient(tx, id);
+  else if (before.scopes.includes(offlineAccess) && !after.scopes.includes(offlineAccess))
+    await endOfflineGrants(tx, id);
 }
 
 async function addNewSecret(tx: Database, clientId: string, now: number): Promise<string> {

@@ -83,7 +83,11 @@ export class ProviderSite {
 
   /** Registers an application and discovers the provider for it. */
   async application(given: Partial<NewClient> = {}): Promise<Application> {
-    const application = await this.register(this.service, given);
+    return this.discover(await this.register(this.service, given));
+  }
+
+  /** Discovers the provider for an application. */
+  async discover(application: Omit<Application, 'config'>): Promise<Application> {
     const { id, secret, isPublic } = application;
     const config = await openid.discovery(
       new URL(this.origin),

@@ -7,7 +7,6 @@ import type { Database } from '../../../db/database.ts';
 import type { ColumnCipher } from '../../../keys/sealed.ts';
 import { findUserBySubject } from '../../../user/details-store.ts';
 import { findUserById } from '../../../user/store.ts';
-import { findClientWithSecrets } from '../client/secret-store.ts';
 import { metadataOf } from '../client/metadata.ts';
 import { findGrant, removeGrant, saveGrant } from '../grant/grant-store.ts';
 import { findInteraction, removeInteraction, saveInteraction } from '../grant/interaction-store.ts';
@@ -21,6 +20,7 @@ import {
   type TokenInUse,
 } from '../grant/token-store.ts';
 import type { RefreshReplay } from './refresh-replay.ts';
+import { clientOf, limitGrant, limitToRegistration } from './registered.ts';
 import type { SessionView } from '../session/session-view.ts';
 import { hasPrefix, storedId } from './token-form.ts';
 import type { Unit } from './unit.ts';
@@ -81,26 +81,25 @@ function sessionAdapter({ sessions, unit, db }: AdapterParts): Adapter {
   };
 }
 
-function clientAdapter({ db, clock, unit }: AdapterParts): Adapter {
+function clientAdapter(parts: AdapterParts): Adapter {
   return {
     ...unused,
     find: async (id) => {
-      const { client, secrets = [] } = (await findClientWithSecrets(db, id, clock())) ?? {};
-      if (client === undefined) return undefined;
-      unit()?.seen.secrets.set(id, secrets);
-      return metadataOf(client);
+      const client = await clientOf(parts, id);
+      return client && metadataOf(client);
     },
   };
 }
 
-function grantAdapter({ db, clock, unit }: AdapterParts): Adapter {
+function grantAdapter(parts: AdapterParts): Adapter {
+  const { db, clock, unit } = parts;
   return {
     ...unused,
     find: async (id) => {
-      const seen = unit()?.seen.grants.get(id);
-      if (seen !== undefined) return { ...seen };
-      const row = await findGrant(db, id);
-      return row && { ...parse(row.payload), jti: row.id };
+      const row = unit()?.seen.grants.has(id) === true ? undefined : await findGrant(db, id);
+      const grant = row === undefined ? unit()?.seen.grants.get(id) : parse(row.payload);
+      const client = await clientOf(parts, grant?.clientId ?? '');
+      return grant && client && { ...limitGrant(grant, client), jti: id };
     },
     upsert: async (id, { jti: _jti, ...payload }) => {
       const now = clock();
@@ -162,11 +161,16 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
 
   /** Returns the members of a stored token that may still be used by its owner. */
   const open = async (row: TokenInUse | undefined, given?: string): Promise<AdapterPayload | undefined> => {
-    if (row === undefined || row.kind !== kind || !(await isInUse(parts, row))) return undefined;
-    const payload = parse(row.payload);
+    if (row === undefined || row.kind !== kind) return undefined;
+    const issued = parse(row.payload);
+    const client = row.clientId === null ? undefined : await clientOf(parts, row.clientId);
+    const payload = client === undefined ? issued : limitToRegistration(kind, issued, client);
+    if (payload === undefined || !(await isInUse(parts, row, payload))) return undefined;
     const jti = given ?? (row.sealed === null ? undefined : cipher.decrypt(row.sealed, row.id));
     if (row.consumedAt === null) {
-      const isExpired = row.expiresAt <= clock();
+      const { exp = 0 } = payload;
+      const isShortened = exp < (issued.exp ?? 0);
+      const isExpired = row.expiresAt <= clock() || (isShortened && exp * secondMs <= clock());
       return { ...payload, jti, ...(isExpired && { exp: 1 }) };
     }
     const current = unit();
@@ -228,10 +232,13 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
 }
 
 /** Notes what a token depends on; returns false if its session has ended, or its user was removed or disabled. */
-async function isInUse({ db, sessions, unit }: AdapterParts, row: TokenInUse): Promise<boolean> {
+async function isInUse(
+  { db, sessions, unit }: AdapterParts,
+  row: TokenInUse,
+  { accountId }: AdapterPayload,
+): Promise<boolean> {
   const seen = unit()?.seen;
   const { clientId, grantId, grantPayload, sessionId, sessionUid: uid, userId } = row;
-  const { accountId } = parse(row.payload);
   if (accountId !== undefined && userId !== null) seen?.userIds.set(accountId, userId);
   if (grantId !== null && grantPayload !== null)
     seen?.grants.set(grantId, { ...parse(grantPayload), jti: grantId });

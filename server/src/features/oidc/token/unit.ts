@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AdapterPayload } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
+import type { Client } from '../client/client.ts';
 
 /** A change of a unit. */
 type Write = (tx: Database) => Promise<void>;
@@ -49,6 +50,7 @@ export interface Seen {
   readonly userIds: Map<string, number>;
   /** Grants by client under which the session is stored. */
   readonly sessionClients: Map<string, string | null>;
+  readonly clients: Map<string, Client>;
   /** Digests of the secrets of clients. */
   readonly secrets: Map<string, readonly Uint8Array[]>;
 }
@@ -59,6 +61,7 @@ export class Unit {
     grants: new Map(),
     userIds: new Map(),
     sessionClients: new Map(),
+    clients: new Map(),
     secrets: new Map(),
   };
   readonly #saves: { readonly kind: Kind; readonly write: Write }[] = [];
