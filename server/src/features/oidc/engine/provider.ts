@@ -41,8 +41,6 @@ export interface ProviderParts
   readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
   readonly limit: ClientLimit;
   readonly polls: DevicePolls;
-  /** Where a request waits for its person. */
-  readonly addressOf: (uid: string, params: Readonly<Record<string, unknown>>) => string;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface SurroundParts extends SettleParts {
   readonly cookies: { readonly session: string };
   /** Returns where a redirect to an application goes after a form. */
   readonly exitOf: (ctx: KoaContextWithOIDC, target: string) => string;
+  /** Where a request waits for its person. */
+  readonly addressOf: (uid: string, params: Readonly<Record<string, unknown>>) => string;
   /** Logs an unexpected error. */
   readonly logFailure: (error: Error) => void;
 }
@@ -24,6 +26,7 @@ export function surround(provider: Provider, parts: SurroundParts): void {
     await next();
     if (!isKnown(ctx)) return;
     dropCookie(ctx.res, parts.cookies.session); // the session cookie is ours
+    askAgain(ctx, parts);
     leaveForm(ctx, parts);
     allowFormPost(ctx);
   });
@@ -50,6 +53,18 @@ export function surround(provider: Provider, parts: SurroundParts): void {
  */
 function isKnown(ctx: object): ctx is KoaContextWithOIDC {
   return 'oidc' in ctx;
+}
+
+/**
+ * Returns to the page of a request whose session changed after the answer. The engine would refuse it, or send a form by a
+ * script that our policy blocks. It has found the request then, and has not taken its parameters.
+ */
+function askAgain(ctx: KoaContextWithOIDC, { addressOf }: SurroundParts): void {
+  const { route, params, entities } = ctx.oidc;
+  if (route !== 'resume' || entities.Interaction === undefined || params !== undefined) return;
+  ctx.status = 303;
+  ctx.body = '';
+  ctx.set('location', addressOf(entities.Interaction.uid, entities.Interaction.params));
 }
 
 /** A browser that came by a form must not be redirected to another origin (page/exit.ts). */

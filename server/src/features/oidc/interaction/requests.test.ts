@@ -5,6 +5,7 @@ import * as openid from 'openid-client';
 import { hourMs, secondMs } from '../../../kit/clock.ts';
 import { PasskeyDevice } from '../../../../test/support/passkey-device.ts';
 import { codesOf } from '../../../../test/support/factor.ts';
+import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import {
   authorizationRequest,
   exchange,
@@ -358,6 +359,69 @@ describe('an authorization request', () => {
       await person.send('DELETE', '/sessions');
       await person.send('POST', '/sessions', { email: other.email, password });
       assert.equal((await person.answer(asked, 'allow')).status, 403, 'the form is of the former session');
+    });
+  });
+
+  describe('whose session changed after the answer, before the browser went on', () => {
+    /** Follows redirects up to the address at which the engine continues, and returns that. */
+    async function resumeOf(person: Person, first: Awaited<ReturnType<Person['send']>>): Promise<string> {
+      let reply = first;
+      for (let steps = 0; steps < 5; steps += 1) {
+        const exit = /http-equiv="refresh" content="0; url=([^"]+)"/.exec(reply.text)?.[1];
+        const next = reply.location ?? new URL(unescapeMarkup(exit ?? ''), site.origin).href;
+        if (/\/oauth\/authorize\/[\w-]+$/.test(next)) return next;
+        reply = await person.send('GET', next);
+      }
+      return assert.fail('the request does not continue');
+    }
+
+    /** A stranger asks and signs in. */
+    async function signedIn(person: Person, more: Parameters = {}): Promise<Asked & { resume: string }> {
+      const asked = await ask(person, more);
+      const back = new URL(asked.url).searchParams.get('return_to') ?? '';
+      const fields = { email: person.email, password, return_to: back };
+      return { ...asked, resume: await resumeOf(person, await person.send('POST', '/sign-in', fields)) };
+    }
+
+    async function switchTo(person: Person, email: string): Promise<void> {
+      await person.send('DELETE', '/sessions');
+      await person.send('POST', '/sessions', { email, password });
+    }
+
+    test('goes on with the user who is signed in now', async () => {
+      const [person, other] = [
+        await site.person({ isSignedIn: false }),
+        await site.person({ isSignedIn: false }),
+      ];
+      const asked = await signedIn(person);
+      await switchTo(person, other.email);
+      const done = await person.visit(asked.resume);
+      assert.equal((await tokensIn(done, asked)).claims()?.['email'], other.email);
+    });
+
+    test('is refused on a page if no one is', async () => {
+      for (const scope of ['openid email', 'openid email offline_access']) {
+        const person = await site.person({ isSignedIn: false });
+        const asked = await signedIn(person, { scope });
+        await person.send('DELETE', '/sessions');
+        const page = await person.visit(asked.resume);
+        assert.equal(pathOf(page), '/oauth/error');
+        assert.match(textOf(page.text), /Sign-in failed.*The session or the application has ended/);
+      }
+    });
+
+    test('asks the other user for consent', async () => {
+      const [person, other] = [await site.person(), await site.person({ isSignedIn: false })];
+      const asked = await ask(person, { prompt: 'consent' });
+      const form = asked.text.slice(asked.text.indexOf('<main'));
+      const token = /name="form_token" value="([^"]+)"/.exec(form)?.[1] ?? '';
+      const answer = { answer: 'allow', form_token: unescapeMarkup(token) };
+      const resume = await resumeOf(person, await person.send('POST', asked.url, answer));
+      await switchTo(person, other.email);
+      const page = await person.visit(resume);
+      assert.match(textOf(page.text), new RegExp(other.email), page.url);
+      const done = await person.answer(page, 'allow');
+      assert.equal((await tokensIn(done, asked)).claims()?.['email'], other.email);
     });
   });
 
