@@ -13,6 +13,7 @@ import {
   type Arrival,
   type Person,
 } from '../test/site.ts';
+import { wrongPerNetwork } from './user-code.ts';
 
 type Request = Awaited<ReturnType<typeof openid.initiateDeviceAuthorization>>;
 type Answer = Awaited<ReturnType<typeof openid.genericGrantRequest>>;
@@ -88,6 +89,17 @@ onEachEngine('the sign-in of a device', (engine) => {
     assert.match(textOf(late.text), /This code was already used/);
     assert.match(textOf((await person.visit(page.url)).text), /This code was already used/, 'back');
     assert.equal(await poll(app, request), 'invalid_grant', 'the code works once');
+  });
+
+  test('has a code that is too long to be guessed while it is valid, also with several instances', async () => {
+    const app = await television();
+    const request = await begin(app);
+    const letters = 20 ** request.user_code.replaceAll('-', '').length;
+    assert.match(request.user_code, /^[BCDFGHJKLMNPQRSTVWXZ-]+$/);
+    const minutes = request.expires_in / 60;
+    const [instances, waiting] = [10, 100];
+    const attempts = (minutes + 1) * wrongPerNetwork * instances; // a full bucket, which refills
+    assert.ok((attempts * waiting) / letters < 1 / 50_000, `${attempts} attempts at ${letters} codes`);
   });
 
   test('is in the record, and in a mail of a third party', async () => {
