@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { memberOf } from '../../../../test/support/request.ts';
+import { rowsIn } from '../../../../test/support/contents.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { updateMetadata } from '../../../user/details-store.ts';
 import { requireEmailAddress } from '../../../user/email-address.ts';
@@ -105,6 +106,24 @@ onEachEngine('the registration of an application', (engine) => {
     }
     await give(['on call']);
     assert.equal(await program.isActive(access), true);
+  });
+
+  test('of a pushed request stores no parameter that can be read', async () => {
+    const application = await site.application({ requiresPar: true });
+    const program = new Program(site, application);
+    const { url } = await authorizationRequest(application, { login_hint: 'ann@hint.example' });
+    const fields = Object.fromEntries(new URL(url).searchParams);
+    const reply = await program.post(oidcPaths.pushed, fields);
+    assert.equal(reply.status, 201, reply.text);
+    const dump = JSON.stringify(await rowsIn(site.db, 'oidc_tokens'));
+    assert.ok(dump.includes('PushedAuthorizationRequest'));
+    const decoded = dump.split(/[^\w-]+/).map((part) => Buffer.from(part, 'base64url').toString()); // of a JWT
+    for (const text of [dump, ...decoded])
+      for (const secret of ['ann@hint.example', String(fields['state']), 'login_hint'])
+        assert.ok(!text.includes(secret), text);
+    const request = String(memberOf(reply.body, 'request_uri'));
+    const query = new URLSearchParams({ client_id: application.id, request_uri: request }).toString();
+    await person.visitUntil(`${oidcPaths.authorization}?${query}`, application.redirectUri);
   });
 
   test('of a device stores the digest of the code that a person types', async () => {

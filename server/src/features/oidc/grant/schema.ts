@@ -46,9 +46,12 @@ interface IssuedTokenTable {
   session_uid: string | null;
   /** SHA-256 of the code that a person types, base64url. */
   user_code: string | null;
-  /** The members of the token without the token itself, as JSON. */
+  /** The members of the token without the token itself, as JSON; those of a pushed request are in `sealed`. */
   payload: string;
-  /** Encrypted: the token, where the engine needs it to save the row again; of a used refresh token its successor. */
+  /**
+   * Encrypted: the token, where the engine needs it to save the row again; of a used refresh token its successor; the members of
+   * a pushed request.
+   */
   sealed: string | null;
   consumed_at: Instant | null;
   /** How often a used refresh token was answered with its successor. */

@@ -38,6 +38,8 @@ export interface AdapterParts {
 
 /** Kinds whose text the engine needs back, because it saves them again after it found them by another key. */
 const rereadKinds = new Set(['DeviceCode']);
+/** Kinds whose members are encrypted: the request of a user, with a hint that names the user. */
+const sealedKinds = new Set(['PushedAuthorizationRequest']);
 /** How long a consumed or expired refresh token stays, to recognize that it is presented again. */
 const keptMs = 86_400 * secondMs;
 
@@ -158,11 +160,15 @@ function interactionAdapter({ db, clock, interactionCipher: cipher, unit }: Adap
 function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
   const { db, clock, tokenCipher: cipher, replays, unit } = parts;
   const isReread = rereadKinds.has(kind);
+  const isSealed = sealedKinds.has(kind);
+
+  const membersOf = ({ id, payload, sealed }: IssuedToken): AdapterPayload =>
+    parse(isSealed && sealed !== null ? cipher.decrypt(sealed, id) : payload);
 
   /** Returns the members of a stored token that may still be used by its owner. */
   const open = async (row: TokenInUse | undefined, given?: string): Promise<AdapterPayload | undefined> => {
     if (row === undefined || row.kind !== kind) return undefined;
-    const issued = parse(row.payload);
+    const issued = membersOf(row);
     const client = row.clientId === null ? undefined : await clientOf(parts, row.clientId);
     const payload = client === undefined ? issued : limitToRegistration(kind, issued, client);
     if (payload === undefined || !(await isInUse(parts, row, payload))) return undefined;
@@ -205,6 +211,7 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
       if (current !== undefined && kind === 'RefreshToken') current.successor = text;
       await enqueue(current, db, kind === 'RefreshToken' ? 'refresh' : 'token', async (tx) => {
         const { accountId, clientId = null, grantId = null, sessionUid, expiresWithSession } = payload;
+        const toSeal = isSealed ? JSON.stringify(payload) : isReread ? text : undefined;
         await saveToken(tx, {
           id,
           kind,
@@ -213,8 +220,8 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
           clientId,
           sessionUid: expiresWithSession === true ? (sessionUid ?? null) : null,
           userCode: userCode === undefined ? null : storedId('user_code', userCode),
-          payload: JSON.stringify(payload),
-          sealed: isReread ? cipher.encrypt(text, id) : null,
+          payload: isSealed ? '{}' : JSON.stringify(payload),
+          sealed: toSeal === undefined ? null : cipher.encrypt(toSeal, id),
           expiresAt: keptUntil,
           now,
         });
