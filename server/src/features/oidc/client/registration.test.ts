@@ -255,9 +255,10 @@ const refused: readonly (readonly [input: Input, ...faults: readonly string[]])[
   ],
   [{ ...service, scopes: ['openid', 'orders:read'] }, 'scopes has openid'],
   [
-    { ...service, first_party: true, allowed_users: ['ann'] },
+    { ...service, first_party: true, allowed_users: ['ann'], allowed_groups: ['staff'] },
     'first_party has no effect',
     'allowed_users has no effect',
+    'allowed_groups has no effect',
   ],
   [
     { ...service, require_pushed_authorization_requests: true },

@@ -177,6 +177,7 @@ const userFields = [
   'first_party',
   'allowed_email_domains',
   'allowed_users',
+  'allowed_groups',
 ] as const;
 
 function serviceFaults(values: ClientValues): NamedFault[] {
@@ -225,8 +226,8 @@ export function fieldsOf(client: NewClient): Input {
     redirect_uris: client.redirectUris,
     post_logout_redirect_uris: client.postLogoutRedirectUris,
     backchannel_logout_uri: client.backchannelLogoutUri,
-    backchannel_logout_session_required:
-      client.backchannelLogoutUri === undefined ? undefined : client.backchannelLogoutSessionRequired,
+    // Its default is left out, so that it does not stay when the URI is removed.
+    backchannel_logout_session_required: client.backchannelLogoutSessionRequired ? undefined : false,
     initiate_login_uri: client.initiateLoginUri,
     scopes: client.scopes,
     grant_types: client.grantTypes.map(nameOfGrant),

@@ -7,7 +7,7 @@ import type { Database, Sql } from '../../../db/database.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { testService, type TestService } from '../../../../test/support/service.ts';
 import type { Input } from '../client/field.ts';
-import { requireClient } from '../client/registration.ts';
+import { fieldsOf, requireClient } from '../client/registration.ts';
 import { requireResource } from '../client/resource.ts';
 import { digestOfSecret, hasSecretForm, isSecret } from '../client/secret.ts';
 import { findClient, findResource, listLiveSecrets } from '../client/store.ts';
@@ -142,6 +142,26 @@ onEachEngine('the rules of clients', (engine) => {
     service.clock.advance(hourMs);
     assert.equal(await accepts(first), false);
     assert.equal((await listLiveSecrets(db, 'wiki', now())).length, 1);
+  });
+
+  test('each field that a client may lack is removed alone', async () => {
+    const removable = {
+      post_logout_redirect_uris: ['https://wiki.example.org/'],
+      backchannel_logout_uri: 'https://wiki.example.org/logout',
+      initiate_login_uri: 'https://wiki.example.org/login',
+      allowed_email_domains: ['example.org'],
+      allowed_users: ['ann'],
+      allowed_groups: ['staff'],
+    };
+    await add({ ...wiki, ...removable });
+    const names = Object.keys(removable);
+    for (const name of names) await clients.update('wiki', { [name]: null }, change);
+    const left = await findClient(db, 'wiki');
+    assert.ok(left !== undefined);
+    assert.deepEqual(
+      names.filter((name) => name in fieldsOf(left)),
+      [],
+    );
   });
 
   test('a change keeps all other fields, and null resets one', async () => {
