@@ -1,0 +1,3 @@
+import { declareFileOwner, everyCommand } from './file-owner.ts';
+
+declareFileOwner(everyCommand);
