@@ -39,27 +39,23 @@ export function whyNoTracer(): string | undefined {
   return status === 0 ? undefined : 'strace may not trace processes here';
 }
 
-/** The beginning of a command line under strace, with a fault at the n-th call on the files of the database. */
-export function traced(
-  url: string,
-  { call, fault, n, andOn = false }: Injection,
-  report = '/dev/null',
-): string[] {
+/** Options of strace for a fault at the n-th call on the files of the database. */
+function optionsFor(url: string, { call, fault, n, andOn = false }: Injection, report: string): string[] {
   const path = sqlitePath(url) ?? '';
   const files = [path, `${path}-wal`].flatMap((file) => ['-P', file]);
   const inject = `inject=${call}:${fault}:when=${n}${andOn ? '+' : ''}`;
-  return ['strace', '-f', ...files, '-o', report, '-e', `trace=${call}`, '-e', inject];
+  return ['-f', ...files, '-o', report, '-e', `trace=${call}`, '-e', inject];
 }
 
-/** Attaches to the service; only calls on the files of its database count. */
+/** Attaches to a process; only calls on the files of its database count. */
 export async function injectInto(
-  { child: { pid } }: ServiceProcess,
+  { child: { pid } }: Pick<ServiceProcess, 'child'>,
   url: string,
   injection: Injection,
 ): Promise<Tracer> {
   const report = join(await mkdtemp(join(tmpdir(), 'bienvenue-trace-')), 'calls');
-  const [program = '', ...words] = traced(url, injection, report);
-  const strace = spawn(program, [...words, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const options = optionsFor(url, injection, report);
+  const strace = spawn('strace', [...options, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(strace, 'exit');
   const lines = createInterface({ input: strace.stderr });
   // Its first line says that it is attached to the process and all its threads, or why not.

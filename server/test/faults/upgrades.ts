@@ -1,7 +1,7 @@
 // A release is killed while it upgrades an older database. It leaves the old schema or the new one, with every account,
 // and the next start finishes the work.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { randomInt } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
@@ -13,9 +13,11 @@ import type { MigratedModule } from '../../src/db/migration.ts';
 import { connectDatabase, migrateDatabase } from '../../src/db/open-database.ts';
 import { onEachEngine, withEmptyDatabase, type EngineName } from '../support/engines.ts';
 import { assertWhole } from './soundness.ts';
-import { traced, whyNoTracer } from './tracer.ts';
+import { runtimeEnvironment } from '../support/runtime.ts';
+import { injectInto, whyNoTracer } from './tracer.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const waitingUpgrade = fileURLToPath(new URL('waiting-upgrade.ts', import.meta.url));
 /** Accounts of the older database. */
 const accounts = 200;
 /** More writes than an upgrade makes. */
@@ -60,11 +62,26 @@ async function assertFinishes(engine: EngineName, url: string): Promise<void> {
   assert.equal(await assertEither(engine, url), true);
 }
 
-function startUpgrade(url: string, [program, ...before]: readonly string[]): ReturnType<typeof spawn> {
-  return spawn(program ?? process.execPath, [...before, main, 'migrate'], {
-    env: { PATH: process.env['PATH'], DATABASE_URL: url },
+function startUpgrade(url: string): ChildProcess {
+  return spawn(process.execPath, [main, 'migrate'], {
+    env: { ...runtimeEnvironment(), DATABASE_URL: url },
     stdio: 'ignore',
   });
+}
+
+/** Runs an upgrade that is killed at its n-th write. Returns whether it ended by itself. */
+async function killAtWrite(url: string, n: number): Promise<boolean> {
+  const child = fork(waitingUpgrade, {
+    env: { ...runtimeEnvironment(), DATABASE_URL: url },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  await once(child, 'message');
+  const ended = once(child, 'exit');
+  const tracer = await injectInto({ child }, url, { call: 'pwrite64', fault: 'signal=KILL', n });
+  child.send('start');
+  await ended;
+  await tracer.detach();
+  return child.exitCode === 0;
 }
 
 /** Declares the tests: kills at every `stride`-th write, and `kills` at random moments. */
@@ -86,16 +103,12 @@ export function declareUpgrades({
       for (let n = 1; n < maxWrites; n += stride) {
         const isOver = await withEmptyDatabase('sqlite', async (url) => {
           await makeOld(url);
-          const upgrade = startUpgrade(url, [
-            ...traced(url, { call: 'pwrite64', fault: 'signal=KILL', n }),
-            process.execPath,
-          ]);
-          await once(upgrade, 'exit');
+          const isFinished = await killAtWrite(url, n);
           const isNew = await assertEither('sqlite', url);
           if (isNew) done += 1;
           else old += 1;
           await assertFinishes('sqlite', url);
-          return upgrade.exitCode === 0;
+          return isFinished;
         });
         if (isOver) break;
       }
@@ -109,7 +122,7 @@ export function declareUpgrades({
       for (let n = 0; n < kills; n += 1) {
         await withEmptyDatabase(engine, async (url) => {
           await makeOld(url);
-          const upgrade = startUpgrade(url, [process.execPath]);
+          const upgrade = startUpgrade(url);
           const ended = once(upgrade, 'exit');
           await Promise.race([ended, pause(randomInt(longestMs))]);
           upgrade.kill('SIGKILL');
