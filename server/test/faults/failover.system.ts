@@ -1,15 +1,16 @@
 // A PostgreSQL primary ends, and its synchronous standby takes its place, under sign-ins: behind an address that is
 // switched to the standby, and with both servers in DATABASE_URL.
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   installations,
   onServer,
   startPostgresPair,
+  type Installation,
   type PostgresPair,
 } from '../support/postgres-servers.ts';
-import { temporaryFolder } from '../support/running-service.ts';
+import { temporaryFolder, type Owner } from '../support/running-service.ts';
 import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
 import { tcpSwitch } from '../support/tcp-switch.ts';
 import { sendRequest } from './history.ts';
@@ -49,7 +50,7 @@ class SignIns {
 }
 
 /** Starts the service with accounts. */
-async function startOn(t: TestContext, url: string): Promise<ServiceProcess> {
+async function startOn(t: Owner, url: string): Promise<ServiceProcess> {
   const environment = { DATABASE_URL: url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '1' };
   const service = await startService(environment, cheapMain);
   t.after(async () => void (await service.stop('SIGKILL')));
@@ -77,77 +78,52 @@ async function becomesReady(service: ServiceProcess): Promise<number> {
   return performance.now() - begun;
 }
 
-interface Way {
-  readonly url: string;
-  /** Leads connections to the standby. */
-  readonly change: () => void;
+/** Ends the primary under sign-ins, and promotes the standby. @param change leads connections to the standby. */
+async function failOver(
+  { primary, promote }: PostgresPair,
+  service: ServiceProcess,
+  change: () => void = () => {},
+): Promise<string> {
+  const earlier = new SignIns(service.baseUrl);
+  await pause(2000);
+  await primary.kill();
+  await pause(500);
+  assert.match(await ready(service), /^503 /);
+  await promote();
+  change();
+  const tookMs = await becomesReady(service);
+  await earlier.stop();
+  const later = new SignIns(service.baseUrl);
+  await pause(2000);
+  await later.stop();
+  assert.ok(earlier.cookies.length > perSecond);
+  for (const failure of earlier.failures) assert.match(failure, /^503 /);
+  assert.deepEqual(later.failures, [], 'a broken connection is still used');
+  for (const cookie of [...earlier.cookies, ...later.cookies])
+    assert.equal((await sendRequest(service.baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
+  return `ready ${Math.round(tookMs)} ms after the promotion; ${earlier.cookies.length} sign-ins were acknowledged around it and ${earlier.failures.length} were not`;
 }
 
-const ways: readonly (readonly [
-  title: string,
-  make: (t: TestContext, pair: PostgresPair) => Promise<Way>,
-])[] = [
-  [
-    'behind one address',
-    async (t, { primary, standby }) => {
-      const address = await tcpSwitch(primary.port);
-      t.after(() => address.close());
-      return {
-        url: `postgres://postgres@127.0.0.1:${address.port}/postgres`,
-        change: () => address.lead(standby.port),
-      };
-    },
-  ],
-  [
-    'named in DATABASE_URL',
-    async (_t, { primary, standby }) => ({
-      url: `postgres://postgres@127.0.0.1:${primary.port},127.0.0.1:${standby.port}/postgres?target_session_attrs=read-write`,
-      change: () => {},
-    }),
-  ],
-];
+/** Tests on one pair of servers behind one address: those of a server that accepts no changes, then the fail-over. */
+function declareBehindOneAddress({ version, binaries, skip }: Installation): void {
+  describe('behind one address', { skip }, () => {
+    const ends: (() => Promise<void>)[] = [];
+    let pair: PostgresPair;
+    let address: Awaited<ReturnType<typeof tcpSwitch>>;
+    let service: ServiceProcess;
+    before(async () => {
+      const owner: Owner = { after: (end) => void ends.push(end) };
+      pair = await startPostgresPair(owner, binaries);
+      address = await tcpSwitch(pair.primary.port);
+      owner.after(() => address.close());
+      service = await startOn(owner, `postgres://postgres@127.0.0.1:${address.port}/postgres`);
+    });
+    after(async () => {
+      for (const end of ends.toReversed()) await end();
+    });
 
-for (const { version, binaries, skip } of installations)
-  for (const [title, makeWay] of ways)
-    test(
-      `a fail-over of PostgreSQL ${version}, ${title}, loses nothing that was acknowledged`,
-      { skip },
-      async (t) => {
-        const pair = await startPostgresPair(t, binaries);
-        const way = await makeWay(t, pair);
-        const service = await startOn(t, way.url);
-        const before = new SignIns(service.baseUrl);
-        await pause(2000);
-        await pair.primary.kill();
-        await pause(500);
-        assert.match(await ready(service), /^503 /);
-        await pair.promote();
-        way.change();
-        const tookMs = await becomesReady(service);
-        await before.stop();
-        const after = new SignIns(service.baseUrl);
-        await pause(2000);
-        await after.stop();
-        t.diagnostic(
-          `ready ${Math.round(tookMs)} ms after the promotion; ${before.cookies.length} sign-ins were acknowledged around it and ${before.failures.length} were not`,
-        );
-        assert.ok(before.cookies.length > perSecond);
-        for (const failure of before.failures) assert.match(failure, /^503 /);
-        assert.deepEqual(after.failures, [], 'a broken connection is still used');
-        for (const cookie of [...before.cookies, ...after.cookies])
-          assert.equal((await sendRequest(service.baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
-      },
-    );
-
-for (const { version, binaries, skip } of installations)
-  test(
-    `PostgreSQL ${version} that accepts no changes is not ready, and is used again when it does`,
-    { skip },
-    async (t) => {
-      const { primary, standby } = await startPostgresPair(t, binaries);
-      const address = await tcpSwitch(primary.port);
-      t.after(() => address.close());
-      const service = await startOn(t, `postgres://postgres@127.0.0.1:${address.port}/postgres`);
+    test(`PostgreSQL ${version} that accepts no changes is not ready, and is used again when it does`, async () => {
+      const { primary, standby } = pair;
       const signIn = (): ReturnType<typeof sendRequest> =>
         sendRequest(service.baseUrl, 'POST', '/sessions', { fields: { email: people[0] ?? '', password } });
       const signedIn = await signIn();
@@ -182,5 +158,30 @@ for (const { version, binaries, skip } of installations)
       await becomesReady(service);
       for (let i = 0; i < 20; i += 1)
         assert.equal((await signIn())?.status, 200, 'a connection is still read-only');
-    },
-  );
+    });
+
+    test(`a fail-over of PostgreSQL ${version}, behind one address, loses nothing that was acknowledged`, async (t) => {
+      t.diagnostic(await failOver(pair, service, () => address.lead(pair.standby.port)));
+    });
+  });
+}
+
+describe('PostgreSQL with a standby', () => {
+  for (const installation of installations) {
+    const { version, binaries, skip } = installation;
+    describe(`version ${version}`, () => {
+      declareBehindOneAddress(installation);
+
+      test(
+        `a fail-over of PostgreSQL ${version}, named in DATABASE_URL, loses nothing that was acknowledged`,
+        { skip },
+        async (t) => {
+          const own = await startPostgresPair(t, binaries);
+          const servers = `127.0.0.1:${own.primary.port},127.0.0.1:${own.standby.port}`;
+          const url = `postgres://postgres@${servers}/postgres?target_session_attrs=read-write`;
+          t.diagnostic(await failOver(own, await startOn(t, url)));
+        },
+      );
+    });
+  }
+});
