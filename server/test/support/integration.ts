@@ -70,11 +70,13 @@ async function end(child: ChildProcess): Promise<void> {
 
 /**
  * Sends a request to a URL with no other headers than its own. `fetch` would name itself a script (`Sec-Fetch-Mode:
- * cors`), and a proxy would not redirect it.
+ * cors`), and a proxy would not redirect it. Each has its own connection: another one may just have been idle for as long
+ * as the server keeps it.
  */
 export async function sendPlain({ method, path, fields, headers }: ContractRequest): Promise<Reply> {
   const encoded = fields === undefined ? undefined : encodeFields('form', fields);
   const asked = open(path, {
+    agent: false,
     method,
     headers: {
       ...(encoded && { 'content-type': encoded.type, 'content-length': encoded.payload.length }),
