@@ -79,10 +79,9 @@ export function copyProject(): ProjectCopy {
 /** Git ignores these folders, but not the links to them in a copy that is copied. */
 const linkedFolders: readonly string[] = ['server/node_modules', 'server/bundle'];
 
-/** The tests of the copy have a server and processes of their own. */
+/** The tests of the copy have processes of their own, and a schema: they use the server of this run, not its template. */
 const outsideOfTests = {
   NODE_TEST_CONTEXT: undefined,
-  TEST_DATABASE_URL: undefined,
   TEST_TEMPLATE: undefined,
 };
 
