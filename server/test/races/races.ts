@@ -1,4 +1,4 @@
-// The races, each for a given number of rounds: 6 in `races.process.test.ts`, 50 in `races.system.ts`, 1,000 in
+// The races, each for a given number of rounds: 6 in `races.process.test.ts`, 20 in `races.system.ts`, 1,000 in
 // `races.long.ts`.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
