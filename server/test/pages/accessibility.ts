@@ -1,5 +1,6 @@
 // Every page in every state, as used by people with low vision, without a mouse, in a right-to-left script, or on a
-// small screen: WCAG 2.2 A and AA as far as a program can check, and the best practices of axe.
+// small screen: WCAG 2.2 A and AA as far as a program can check, and the best practices of axe. In French,
+// `accessibility.system.ts` runs axe in the first state of each page, `accessibility.long.ts` in every state.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
@@ -13,7 +14,7 @@ import { Tour, tourEnvironment, tourOfSetUp } from './tour.ts';
 const narrow = { width: 320, height: 640 };
 const standards = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** Runs in a page: returns its faults, as sentences. */
+/** Runs in a page: returns its faults, as sentences. Without standards it runs no axe. */
 const lookOver = `(async (standards, direction) => {
   document.documentElement.dir = direction;
   const faults = [];
@@ -21,7 +22,8 @@ const lookOver = `(async (standards, direction) => {
     for (const { id, nodes } of violations)
       for (const { html, failureSummary } of nodes) faults.push(where + ' ' + id + ': ' + html + ' ' + failureSummary);
   };
-  report(await axe.run(document, { runOnly: standards, resultTypes: ['violations'] }), 'axe');
+  if (standards.length > 0)
+    report(await axe.run(document, { runOnly: standards, resultTypes: ['violations'] }), 'axe');
   if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
   for (const input of document.querySelectorAll('input:not([type=hidden]):not([hidden])'))
     if (input.labels.length !== 1) faults.push('no label of its own: ' + input.outerHTML);
@@ -74,178 +76,190 @@ const lookOver = `(async (standards, direction) => {
 const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['color-contrast'] }, resultTypes: ['violations'] })
   .then(({ violations }) => violations.flatMap(({ nodes }) => nodes.map(({ html, failureSummary }) => 'dark ' + html + failureSummary)))`;
 
-describe('the accessibility of the pages', { concurrency: 2 }, () => {
-  const venue = new Venue();
-  before(() => venue.open());
-  after(() => venue.close());
+/** Declares the tests. @param inEveryState Whether axe runs in every state in French too. */
+export function declareAccessibility({ inEveryState }: { readonly inEveryState: boolean }): void {
+  describe('the accessibility of the pages', { concurrency: 2 }, () => {
+    const venue = new Venue();
+    before(() => venue.open());
+    after(() => venue.close());
 
-  /** Faults of a walk, and the number of states that it saw. */
-  class Inspector {
-    readonly at: Visitor;
-    readonly faults: string[] = [];
-    readonly seen: string[] = [];
+    /** Faults of a walk, and the number of states that it saw. */
+    class Inspector {
+      readonly at: Visitor;
+      readonly faults: string[] = [];
+      readonly seen: string[] = [];
+      /** Pages that axe has seen in French. */
+      readonly #seenInFrench = new Set<string>();
 
-    constructor(at: Visitor) {
-      this.at = at;
+      constructor(at: Visitor) {
+        this.at = at;
+      }
+
+      /** Checks the current page, also in French: there the words are longer. */
+      async look(state: string): Promise<void> {
+        if (state === 'theme') return; // a tool of developers, whose frames hold the other pages
+        await this.#lookIn(state, standards);
+        const { page } = this.at;
+        // The page that continues at an application leaves by itself.
+        if ((await page.locator('meta[http-equiv=refresh]').count()) > 0) return;
+        await page.emulateMedia({ colorScheme: 'dark' });
+        const dark = await page.evaluate<string[]>(lookInTheDark);
+        await page.emulateMedia({ colorScheme: 'light' });
+        this.faults.push(...dark.map((fault) => `${state}: ${fault}`));
+        await this.#chooseLanguage('fr');
+        const { pathname } = new URL(page.url());
+        const isNew = inEveryState || !this.#seenInFrench.has(pathname);
+        this.#seenInFrench.add(pathname);
+        await this.#lookIn(`${state}, in French, right to left`, isNew ? standards : [], 'rtl');
+        await this.#chooseLanguage('en');
+      }
+
+      async #lookIn(
+        state: string,
+        rules: readonly string[],
+        direction: 'ltr' | 'rtl' = 'ltr',
+      ): Promise<void> {
+        const { page } = this.at;
+        if (rules.length > 0) await page.evaluate(axe.source);
+        const faults = await page.evaluate<string[]>(
+          `${lookOver}(${JSON.stringify([rules, direction]).slice(1, -1)})`,
+        );
+        this.seen.push(state);
+        this.faults.push(...faults.map((fault) => `${state}: ${fault}`));
+      }
+
+      async #chooseLanguage(language: string): Promise<void> {
+        await this.at.pressOn(this.at.page.locator(`footer button[value="${language}"]`));
+      }
     }
 
-    /** Checks the current page, also in French: there the words are longer. */
-    async look(state: string): Promise<void> {
-      if (state === 'theme') return; // a tool of developers, whose frames hold the other pages
-      await this.#lookIn(state);
-      const { page } = this.at;
-      // The page that continues at an application leaves by itself.
-      if ((await page.locator('meta[http-equiv=refresh]').count()) > 0) return;
-      await page.emulateMedia({ colorScheme: 'dark' });
-      const dark = await page.evaluate<string[]>(lookInTheDark);
-      await page.emulateMedia({ colorScheme: 'light' });
-      this.faults.push(...dark.map((fault) => `${state}: ${fault}`));
-      await this.#chooseLanguage('fr');
-      await this.#lookIn(`${state}, in French, right to left`, 'rtl');
-      await this.#chooseLanguage('en');
-    }
-
-    async #lookIn(state: string, direction: 'ltr' | 'rtl' = 'ltr'): Promise<void> {
-      const { page } = this.at;
-      await page.evaluate(axe.source);
-      const faults = await page.evaluate<string[]>(
-        `${lookOver}(${JSON.stringify([standards, direction]).slice(1, -1)})`,
+    function walk(
+      title: string,
+      { environment, ...sitting }: Sitting & { environment: Environment },
+      go: (inspector: Inspector, site: Site) => Promise<void>,
+    ): void {
+      test(
+        title,
+        venue.story(async (chromium) => {
+          const site = await Site.open(environment);
+          // axe is injected into the page past its policy.
+          const at = await Visitor.sitDown(chromium, site, { viewport: narrow, bypassCSP: true, ...sitting });
+          try {
+            const inspector = new Inspector(at);
+            await go(inspector, site);
+            assert.deepEqual(inspector.faults, []);
+            assert.ok(inspector.seen.length > 0);
+            assert.deepEqual(at.faults, []);
+          } finally {
+            await at.context.close();
+            await site.close();
+          }
+        }),
       );
-      this.seen.push(state);
-      this.faults.push(...faults.map((fault) => `${state}: ${fault}`));
     }
 
-    async #chooseLanguage(language: string): Promise<void> {
-      await this.at.pressOn(this.at.page.locator(`footer button[value="${language}"]`));
-    }
-  }
-
-  function walk(
-    title: string,
-    { environment, ...sitting }: Sitting & { environment: Environment },
-    go: (inspector: Inspector, site: Site) => Promise<void>,
-  ): void {
-    test(
-      title,
-      venue.story(async (chromium) => {
-        const site = await Site.open(environment);
-        // axe is injected into the page past its policy.
-        const at = await Visitor.sitDown(chromium, site, { viewport: narrow, bypassCSP: true, ...sitting });
-        try {
-          const inspector = new Inspector(at);
-          await go(inspector, site);
-          assert.deepEqual(inspector.faults, []);
-          assert.ok(inspector.seen.length > 0);
-          assert.deepEqual(at.faults, []);
-        } finally {
-          await at.context.close();
-          await site.close();
-        }
-      }),
+    walk(
+      'finds no fault in any page, in any state and both languages',
+      { environment: tourEnvironment, hasDevice: true, hasTouch: true },
+      (inspector, site) => new Tour(inspector.at, site, (state) => inspector.look(state)).go(),
     );
-  }
 
-  walk(
-    'finds no fault in any page, in any state and both languages',
-    { environment: tourEnvironment, hasDevice: true, hasTouch: true },
-    (inspector, site) => new Tour(inspector.at, site, (state) => inspector.look(state)).go(),
-  );
+    walk(
+      'finds no fault in the pages where a second factor must be enrolled',
+      { environment: { SECOND_FACTOR: 'required' }, hasTouch: true },
+      (inspector) => tourOfSetUp(inspector.at, (state) => inspector.look(state)),
+    );
 
-  walk(
-    'finds no fault in the pages where a second factor must be enrolled',
-    { environment: { SECOND_FACTOR: 'required' }, hasTouch: true },
-    (inspector) => tourOfSetUp(inspector.at, (state) => inspector.look(state)),
-  );
+    walk(
+      'signs in, uses the account and signs out with the keyboard alone, and the focus is always visible',
+      { environment: {}, viewport: { width: 1280, height: 900 } },
+      async ({ at, seen }) => {
+        const { keyboard } = at.page;
+        const focused = (): Promise<{ text: string; outline: number; isSeen: boolean }> =>
+          at.page.evaluate(`(() => {
+            const one = document.activeElement;
+            const { top, bottom, width } = one.getBoundingClientRect();
+            const { outlineStyle, outlineWidth } = getComputedStyle(one);
+            return {
+              text: (one.name || one.textContent).trim().replaceAll(/\\s+/g, ' '),
+              outline: outlineStyle === 'none' ? 0 : Number.parseFloat(outlineWidth),
+              isSeen: width > 0 && bottom > 0 && top < innerHeight,
+            };
+          })()`);
+        /** Presses Tab until the element is reached; each stop on the way must be visible. */
+        const tabTo = async (text: string): Promise<string[]> => {
+          const stops: string[] = [];
+          for (let steps = 0; steps < 30; steps += 1) {
+            await keyboard.press('Tab');
+            const stop = await focused();
+            stops.push(stop.text);
+            assert.ok(stop.isSeen && stop.outline >= 2, `${stop.text} is not seen to have the focus`);
+            if (stop.text.startsWith(text)) return stops;
+          }
+          return assert.fail(`${text} is not reached: ${stops.join(', ')}`);
+        };
+        const enter = async (): Promise<void> => {
+          await Promise.all([at.page.waitForEvent('load'), keyboard.press('Enter')]);
+        };
+        const email = freshEmail();
+        await at.signUp(email);
+        await at.goTo('/sign-out');
+        await at.press('page.sign_out.act');
 
-  walk(
-    'signs in, uses the account and signs out with the keyboard alone, and the focus is always visible',
-    { environment: {}, viewport: { width: 1280, height: 900 } },
-    async ({ at, seen }) => {
-      const { keyboard } = at.page;
-      const focused = (): Promise<{ text: string; outline: number; isSeen: boolean }> =>
-        at.page.evaluate(`(() => {
-          const one = document.activeElement;
-          const { top, bottom, width } = one.getBoundingClientRect();
-          const { outlineStyle, outlineWidth } = getComputedStyle(one);
-          return {
-            text: (one.name || one.textContent).trim().replaceAll(/\\s+/g, ' '),
-            outline: outlineStyle === 'none' ? 0 : Number.parseFloat(outlineWidth),
-            isSeen: width > 0 && bottom > 0 && top < innerHeight,
-          };
-        })()`);
-      /** Presses Tab until the element is reached; each stop on the way must be visible. */
-      const tabTo = async (text: string): Promise<string[]> => {
-        const stops: string[] = [];
-        for (let steps = 0; steps < 30; steps += 1) {
-          await keyboard.press('Tab');
-          const stop = await focused();
-          stops.push(stop.text);
-          assert.ok(stop.isSeen && stop.outline >= 2, `${stop.text} is not seen to have the focus`);
-          if (stop.text.startsWith(text)) return stops;
-        }
-        return assert.fail(`${text} is not reached: ${stops.join(', ')}`);
-      };
-      const enter = async (): Promise<void> => {
-        await Promise.all([at.page.waitForEvent('load'), keyboard.press('Enter')]);
-      };
-      const email = freshEmail();
-      await at.signUp(email);
-      await at.goTo('/sign-out');
-      await at.press('page.sign_out.act');
-
-      await at.goTo('/sign-in');
-      const order = await tabTo('Create an account');
-      assert.deepEqual(order, [
-        'Skip to the content',
-        'Bienvenue',
-        'email',
-        'Forgot password?',
-        'Show',
-        'password',
-        'stay',
-        'Sign in Last used',
-        ...(hasFeature('passkey') ? ['Passkey'] : []),
-        'Create an account',
-      ]);
-      await at.goTo('/sign-in');
-      await tabTo('email');
-      await keyboard.type(email);
-      await tabTo('password');
-      await keyboard.type(goodPassword);
-      await keyboard.press('Shift+Tab');
-      await keyboard.press('Space');
-      assert.equal(await at.page.getAttribute('#password', 'type'), 'text');
-      assert.equal((await focused()).text, 'Show', 'the focus stays');
-      await tabTo('password');
-      await enter();
-      await at.sees('page.account.title');
-      await tabTo('Skip');
-      await keyboard.press('Enter');
-      const section = hasFeature('email-change') ? 'Email' : 'Password';
-      const [first = ''] = await tabTo(section);
-      assert.doesNotMatch(first, /Skip|Bienvenue/, 'past the content above');
-      if (section !== 'Password') await tabTo('Password');
-      await enter();
-      await at.sees('page.password.title');
-      await tabTo('password');
-      await keyboard.type('wrong');
-      await tabTo('new_password');
-      await keyboard.type(goodPassword);
-      await enter();
-      await at.reads('page.problem.password_wrong');
-      await at.goTo('/account/password');
-      await tabTo('Overview');
-      await enter();
-      await tabTo('Sign out');
-      await enter();
-      await at.reads('page.sign_out.done');
-      await at.goTo('/sign-in');
-      await at.type({ email: 'nobody', password: 'x' });
-      await tabTo('Sign in');
-      await enter();
-      // The script moves the focus shortly after the page has loaded: a fault takes the user to its field.
-      await at.page.waitForFunction("document.activeElement?.getAttribute('name') === 'email'");
-      seen.push('by keys');
-    },
-  );
-});
+        await at.goTo('/sign-in');
+        const order = await tabTo('Create an account');
+        assert.deepEqual(order, [
+          'Skip to the content',
+          'Bienvenue',
+          'email',
+          'Forgot password?',
+          'Show',
+          'password',
+          'stay',
+          'Sign in Last used',
+          ...(hasFeature('passkey') ? ['Passkey'] : []),
+          'Create an account',
+        ]);
+        await at.goTo('/sign-in');
+        await tabTo('email');
+        await keyboard.type(email);
+        await tabTo('password');
+        await keyboard.type(goodPassword);
+        await keyboard.press('Shift+Tab');
+        await keyboard.press('Space');
+        assert.equal(await at.page.getAttribute('#password', 'type'), 'text');
+        assert.equal((await focused()).text, 'Show', 'the focus stays');
+        await tabTo('password');
+        await enter();
+        await at.sees('page.account.title');
+        await tabTo('Skip');
+        await keyboard.press('Enter');
+        const section = hasFeature('email-change') ? 'Email' : 'Password';
+        const [first = ''] = await tabTo(section);
+        assert.doesNotMatch(first, /Skip|Bienvenue/, 'past the content above');
+        if (section !== 'Password') await tabTo('Password');
+        await enter();
+        await at.sees('page.password.title');
+        await tabTo('password');
+        await keyboard.type('wrong');
+        await tabTo('new_password');
+        await keyboard.type(goodPassword);
+        await enter();
+        await at.reads('page.problem.password_wrong');
+        await at.goTo('/account/password');
+        await tabTo('Overview');
+        await enter();
+        await tabTo('Sign out');
+        await enter();
+        await at.reads('page.sign_out.done');
+        await at.goTo('/sign-in');
+        await at.type({ email: 'nobody', password: 'x' });
+        await tabTo('Sign in');
+        await enter();
+        // The script moves the focus shortly after the page has loaded: a fault takes the user to its field.
+        await at.page.waitForFunction("document.activeElement?.getAttribute('name') === 'email'");
+        seen.push('by keys');
+      },
+    );
+  });
+}

@@ -1,0 +1,3 @@
+import { declareAccessibility } from './accessibility.ts';
+
+declareAccessibility({ inEveryState: false });
