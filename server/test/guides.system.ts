@@ -62,6 +62,7 @@ const elsewhere: Readonly<Record<string, string>> = {
     'docs/guides/add-an-application.md # Applications without a server # sh': oidcCommands,
     'docs/guides/add-an-application.md # Your own applications # sh': oidcCommands,
     'docs/guides/add-an-application.md # Decide who may use it # sh': oidcCommands,
+    'docs/guides/add-an-application.md # Decide who may use it # sh 2': oidcCommands,
     'docs/guides/add-an-application.md # Rotate a secret # sh': oidcCommands,
     'docs/guides/add-an-application.md # Programs and APIs # sh': oidcCommands,
     'docs/guides/add-an-application.md # Remove it # sh': oidcCommands,
