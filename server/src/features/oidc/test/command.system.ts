@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createProgram } from '../../../cli/cli.ts';
+import { requireEmailAddress } from '../../../user/email-address.ts';
 import { blocksOf } from '../../../../test/support/document.ts';
 import { CommandHost, withoutPlace, type Outcome } from '../../../../test/support/program.ts';
 import { memberOf } from '../../../../test/support/request.ts';
@@ -111,6 +112,7 @@ test('client add has an option for each field', async () => {
     '--first-party': '',
     '--allowed-email-domain': 'example.org',
     '--allowed-user': 'ann@example.org',
+    '--allowed-group': 'staff',
     '--skip-pkce': 'true',
     '--require-par': 'true',
     '--accept-token-endpoint-audience': 'true',
@@ -146,6 +148,7 @@ test('client add has an option for each field', async () => {
     first_party: true,
     allowed_email_domains: ['example.org'],
     allowed_users: ['ann@example.org'],
+    allowed_groups: ['staff'],
     skip_pkce: true,
     require_pushed_authorization_requests: true,
     accept_token_endpoint_audience: true,
@@ -268,17 +271,23 @@ test('the commands of the guide work in their order, and print what it shows', a
   const lines = blocks
     .filter(({ language }) => language === 'sh')
     .flatMap(({ text }) => text.trim().split('\n'));
-  assert.equal(lines.length, 10);
+  assert.equal(lines.length, 12);
   const guide = {
     DATA_DIR: await temporaryFolder({ after: (work) => void ends.push(work) }),
     PUBLIC_URL: 'https://accounts.example.org',
     SMTP_URL: 'smtp://127.0.0.1:9',
     MAIL_FROM: 'accounts@example.org',
   };
-  await createData(guide);
+  await createData(guide, async ({ accounts }) => {
+    await accounts.register(requireEmailAddress('ann@example.com'), 'nine newts under a green umbrella', {
+      actor: 'operator',
+    });
+  });
   const printed: string[] = [];
   for (const line of lines) {
-    const words = [...line.matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+    const words = [...line.matchAll(/(["'])(.+?)\1|(\S+)/g)].map(
+      ([, , quoted, plain]) => quoted ?? plain ?? '',
+    );
     const { code, stdout, stderr } = await host.run(words.slice(1), { environment: guide });
     assert.deepEqual([code, withoutPlace(stderr)], [0, ''], line);
     printed.push(stdout.replace(/bvs_\w+/, 'bvs_…'));
