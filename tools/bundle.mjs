@@ -127,7 +127,7 @@ export async function createBundle(folder) {
 }
 
 /**
- * Makes a source refer to the files next to it from where its bundle is.
+ * Replaces the place of a source in its text: in the bundle it must still find the files next to it.
  *
  * @param {string} folder of the bundle
  * @param {Record<string, [size: number, seconds: number]>} stamps receives what identifies each source

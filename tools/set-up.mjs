@@ -1,7 +1,8 @@
 /**
- * Decides whether the dependencies have to be installed, and installs them; bundles them and the sources if these have
- * changed. So `npm start` and `npm test` are the only commands that a fresh clone needs. It runs before every npm script that uses a dependency, hence its two limits: it
- * runs on the system's Node (18 or later) with nothing installed, and it costs next to nothing when all is in place.
+ * Installs the dependencies if they are missing or outdated, and bundles them and the sources if either has changed. So
+ * `npm start` and `npm test` are the only commands that a fresh clone needs. It runs before every npm script that uses a
+ * dependency, hence its two limits: it runs on the system's Node (18 or later) with nothing installed, and it costs next to
+ * nothing when all is in place.
  *
  *   node tools/set-up.mjs [--with-postgres] [--in FOLDER]
  *

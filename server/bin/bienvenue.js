@@ -25,7 +25,7 @@ function isRecent(version) {
 
 /**
  * The compiled files in a published package (Node refuses to strip types below node_modules); elsewhere the bundle of the
- * sources, or the sources if it is not of them.
+ * sources or, if they have changed since it was made, the sources.
  */
 async function findEntry() {
   const { findProgram } = await import('./program-bundle.js');

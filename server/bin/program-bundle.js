@@ -1,6 +1,6 @@
 /**
- * Finds the bundle of the service's own sources, which tools/bundle.mjs makes: it starts in four fifths of the time of the
- * sources. It is used only if none of its sources changed since, so that what runs is what is in the folder.
+ * Finds the bundle of the service's own sources, which tools/bundle.mjs makes: a start from it takes four fifths of
+ * the time. It is used only if no source has changed since, so that what runs is what is in the folder.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -94,6 +94,8 @@ export class Outgoing {
   }
 
   async #send(request: Request, url: URL, content: Buffer, signal: AbortSignal): Promise<IncomingMessage> {
+    // Loaded here because few services send a request: node:http loads the clients of `fetch` and WebSocket too, which would
+    // take a tenth of the time of a start.
     const { request: open } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
     const sent = open(url, {
       method: request.method,
@@ -139,8 +141,6 @@ export class Outgoing {
   }
 }
 
-// Loaded by the first request, because few services send one: an import of node:http loads the client of `fetch` and of
-// WebSocket too, a tenth of the time of a start.
 async function lookUpAll(hostname: string): ReturnType<Resolve> {
   const { lookup } = await import('node:dns/promises');
   return lookup(hostname, { all: true });
