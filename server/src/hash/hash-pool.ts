@@ -1,8 +1,10 @@
 // Runs hashing jobs on a pool of threads with a queue. A job is admitted only if it will probably finish in time; other
 // jobs are rejected immediately, so that memory and waiting time stay bounded under any number of logins. If the threads
-// are slower than expected, a job that has waited twice the maximum is rejected as well.
+// are slower than expected, a job that has waited twice the maximum is rejected as well, and so is one whose result
+// would come too late for a reply.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { secondMs } from '../kit/clock.ts';
 import { Problem } from '../kit/problem.ts';
 import type { HashJob, HashReply, Match } from './hash-worker.ts';
 
@@ -10,8 +12,7 @@ interface Waiting {
   readonly job: HashJob;
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
-  /** Time of `performance.now()` at which the job is rejected if no thread has taken it. */
-  readonly until: number;
+  timer?: NodeJS.Timeout;
 }
 
 /** A thread with its current job. */
@@ -28,47 +29,59 @@ const newestWeight = 0.1;
 
 const source = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url);
 
+export interface HashPoolOptions {
+  /** Number of threads. */
+  readonly threads: number;
+  /** A job that would wait longer for a thread is not admitted. */
+  readonly maxWaitMs: number;
+  /** A job without a result is rejected after this time, from its admission. */
+  readonly maxTotalMs: number;
+}
+
 export class HashPool {
   readonly #size: number;
   readonly #maxWaitMs: number;
+  readonly #maxTotalMs: number;
   readonly #threads = new Set<Thread>();
   readonly #idle: Thread[] = [];
   readonly #queue: Waiting[] = [];
   #meanJobMs = initialJobMs;
-  #deadline: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(size: number, maxWaitMs: number) {
-    this.#size = size;
+  constructor({ threads, maxWaitMs, maxTotalMs }: HashPoolOptions) {
+    this.#size = threads;
     this.#maxWaitMs = maxWaitMs;
+    this.#maxTotalMs = maxTotalMs;
   }
 
   /** @throws {Problem} too_busy if a job would wait longer than the maximum. */
   requireCapacity(): void {
     const waitMs = (this.#queue.length * this.#meanJobMs) / this.#size;
     if (waitMs > this.#maxWaitMs)
-      throw new Problem('too_busy', { retryAfterSeconds: Math.ceil(waitMs / 1000) });
+      throw new Problem('too_busy', { retryAfterSeconds: Math.ceil(waitMs / secondMs) });
   }
 
   /**
    * Runs an admitted job and returns its result. Call `requireCapacity` first.
-   * @throws {Problem} too_busy if no thread takes the job within twice the maximum wait.
+   * @throws {Problem} too_busy if no thread takes the job within twice the maximum wait, or if it takes too long.
    * @throws {Problem} unavailable if its thread dies or the pool is closed.
    */
   run<T extends string | Match>(job: HashJob): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(new Problem('unavailable', { message: 'The hasher is closed' }));
-      this.#queue.push({ job, resolve, reject, until: performance.now() + 2 * this.#maxWaitMs });
+      const waiting: Waiting = { job, resolve, reject };
+      this.#queue.push(waiting);
+      this.#limitTime(waiting);
       this.#next();
-      this.#watchDeadline();
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#deadline);
-    for (const { reject } of this.#queue.splice(0))
+    for (const { reject, timer } of this.#queue.splice(0)) {
+      clearTimeout(timer);
       reject(new Problem('unavailable', { message: 'The hasher is closed' }));
+    }
     await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
   }
 
@@ -85,25 +98,21 @@ export class HashPool {
     thread.worker.postMessage(waiting.job);
   }
 
-  /** Sets a timer for the deadline of the first job in the queue. */
-  #watchDeadline(): void {
-    const [first] = this.#queue;
-    if (first === undefined || this.#deadline !== undefined) return;
-    this.#deadline = setTimeout(
-      () => {
-        this.#deadline = undefined;
-        this.#rejectLate();
-        this.#watchDeadline();
-      },
-      Math.max(0, first.until - performance.now()),
-    ).unref();
-  }
-
-  #rejectLate(): void {
-    const now = performance.now();
-    const inTime = this.#queue.findIndex(({ until }) => until > now);
-    for (const { reject } of this.#queue.splice(0, inTime < 0 ? this.#queue.length : inTime))
-      reject(new Problem('too_busy', { retryAfterSeconds: Math.ceil(this.#maxWaitMs / 1000) }));
+  /** Rejects a job that no thread takes in time, and one that takes too long; its thread works on, and is free later. */
+  #limitTime(waiting: Waiting): void {
+    const tooLate = (): void =>
+      waiting.reject(new Problem('too_busy', { retryAfterSeconds: Math.ceil(this.#maxWaitMs / secondMs) }));
+    const maxQueuedMs = Math.min(2 * this.#maxWaitMs, this.#maxTotalMs);
+    const endWait = (): void => {
+      const index = this.#queue.indexOf(waiting);
+      if (index < 0) {
+        waiting.timer = setTimeout(tooLate, this.#maxTotalMs - maxQueuedMs).unref();
+      } else {
+        this.#queue.splice(index, 1);
+        tooLate();
+      }
+    };
+    waiting.timer = setTimeout(endWait, maxQueuedMs).unref();
   }
 
   #start(): Thread | undefined {
@@ -119,6 +128,7 @@ export class HashPool {
   #settle(thread: Thread, reply: HashReply): void {
     const { current } = thread;
     thread.current = undefined;
+    clearTimeout(current?.timer);
     thread.worker.unref();
     this.#meanJobMs += newestWeight * (performance.now() - thread.begunAt - this.#meanJobMs);
     this.#idle.push(thread);
@@ -132,6 +142,7 @@ export class HashPool {
     if (!this.#threads.delete(thread)) return;
     const index = this.#idle.indexOf(thread);
     if (index >= 0) this.#idle.splice(index, 1);
+    clearTimeout(thread.current?.timer);
     thread.current?.reject(
       new Problem('unavailable', {
         message: 'A hashing thread stopped unexpectedly',

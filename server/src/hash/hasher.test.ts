@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { after, describe, test } from 'node:test';
 import { hashSync } from '@node-rs/argon2';
 import bcrypt from '@node-rs/bcrypt';
@@ -213,6 +214,28 @@ describe('a flood of hashing jobs', () => {
     assert.match(await hasher.hash('x'), /^\$argon2id\$/);
     await hasher.close();
   });
+});
+
+test('a hash that takes too long for a reply is rejected, and its thread then serves others', async () => {
+  const hasher = new Hasher({
+    cost: { memoryKib: 19_456, passes: 100 },
+    threads: 1,
+    maxWaitMs: 60_000,
+    maxTotalMs: 50,
+  });
+  const busy = (error: unknown): boolean => isProblem(error, 'too_busy');
+  await hasher.warm().catch(() => undefined); // starts the thread
+  await assert.rejects(hasher.hash('x'), busy);
+  const quick = hashSync('x', { memoryCost: 8, timeCost: 1, parallelism: 1 });
+  for (let matches = false; !matches; await wait(20))
+    matches = await hasher.verify(quick, 'x').then(
+      (verification) => verification.matches,
+      (error: unknown) => {
+        assert.ok(busy(error), String(error));
+        return false;
+      },
+    );
+  await hasher.close();
 });
 
 describe('hashing threads', () => {

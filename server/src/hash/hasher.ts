@@ -27,6 +27,11 @@ export interface HasherOptions {
   readonly threads?: number;
   /** Maximum wait for a thread in milliseconds; a job that would wait longer is rejected immediately. */
   readonly maxWaitMs?: number;
+  /**
+   * Maximum time for a hash in milliseconds, with its wait. The default is below the time after which the server closes
+   * a connection on which nothing is sent.
+   */
+  readonly maxTotalMs?: number;
 }
 
 export interface Verification {
@@ -53,9 +58,10 @@ export class Hasher {
     cost = defaultHashCost,
     threads = availableParallelism(),
     maxWaitMs = 2 * secondMs,
+    maxTotalMs = 6 * secondMs,
   }: HasherOptions = {}) {
     this.#cost = cost;
-    this.#pool = new HashPool(threads, maxWaitMs);
+    this.#pool = new HashPool({ threads, maxWaitMs, maxTotalMs });
   }
 
   /** Starts the first thread, so that the first login need not wait for it. */
