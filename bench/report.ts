@@ -57,7 +57,7 @@ function origin(part: string, { date, commit, machine }: Measured<unknown>): str
 }
 
 function providerSection(measured: Measured<ProviderResult>): string {
-  const { rounds, requests, subjects } = measured.result;
+  const { rounds, requests, senders, subjects } = measured.result;
   const alone = subjects['engine in memory'];
   const rows = Object.entries(subjects).map(([name, figures]): Cell[] => [
     name,
@@ -67,7 +67,7 @@ function providerSection(measured: Measured<ProviderResult>): string {
   ]);
   return `## OpenID provider
 
-CPU time of the server for one request, ${requests} one after the other on one connection, median of ${rounds} rounds in turns. In
+CPU time of the server for one request: ${senders} users at the same time, each ${requests} requests one after the other, median of ${rounds} rounds in turns. In
 brackets: the speed of the engine alone, with its store in memory, is 100 %.
 
 ${table(['', 'introspection', 'userinfo', 'refresh', 'sign-in: authorization and code'], rows)}

@@ -1,4 +1,4 @@
-// What the OpenID provider costs, compared with its engine alone: the same requests, one after the other, in turns.
+// What the OpenID provider costs, compared with its engine alone: the same requests, in turns.
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,9 @@ export type ProviderSubject = 'service on SQLite' | 'service on PostgreSQL' | 'e
 
 export interface ProviderResult {
   readonly rounds: number;
+  /** Of each sender. */
   readonly requests: number;
+  readonly senders: number;
   readonly subjects: Readonly<Record<ProviderSubject, ProviderFigures>>;
 }
 
@@ -38,11 +40,13 @@ interface Subject {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = `${root}server/bin/bienvenue.js`;
+/** Users that send their requests at the same time, each one after the other. */
+const senders = 32;
 const redirectUri = 'http://127.0.0.1:9/callback';
 
 export async function measureProvider(run: Run): Promise<ProviderResult> {
   const rounds = run.choose(7, 1);
-  const requests = run.choose(400, 20);
+  const requests = run.choose(20, 4);
   const subjects: [ProviderSubject, Subject][] = [
     ['service on SQLite', await startService(run, await run.emptyDatabase('sqlite'))],
     ['service on PostgreSQL', await startService(run, await run.emptyDatabase('postgres'))],
@@ -60,6 +64,7 @@ export async function measureProvider(run: Run): Promise<ProviderResult> {
   return {
     rounds,
     requests,
+    senders,
     subjects: Object.fromEntries(
       [...measured].map(([name, list]) => [name, medianOf(list)]),
     ) as ProviderResult['subjects'], // one for each subject
@@ -137,32 +142,52 @@ async function startEngine(run: Run): Promise<Subject> {
 
 async function measureOne(subject: Subject, requests: number): Promise<ProviderFigures> {
   const { program, origin, endpoints } = subject;
-  const tokens = await signIn(subject);
-  let refresh = tokens.refresh;
-  const micros = async (work: () => Promise<unknown>): Promise<number> => {
+  const all: Sender[] = [];
+  for (let i = 0; i < senders; i += 1) {
+    const own = { ...subject };
+    all.push({ subject: own, tokens: await signIn(own) });
+  }
+  const micros = async (work: (sender: Sender) => Promise<unknown>): Promise<number> => {
     const before = cpuSeconds(program.pid);
-    for (let i = 0; i < requests; i += 1) await work();
-    return ((cpuSeconds(program.pid) - before) * 1e6) / requests;
+    await Promise.all(
+      all.map(async (sender) => {
+        for (let i = 0; i < requests; i += 1) await work(sender);
+      }),
+    );
+    return ((cpuSeconds(program.pid) - before) * 1e6) / requests / senders;
   };
   return {
-    introspection: await micros(() => post(subject, endpoints.introspect, { token: tokens.access })),
-    userinfo: await micros(async () => {
+    introspection: await micros(({ tokens }) =>
+      post(subject, endpoints.introspect, { token: tokens.access }),
+    ),
+    userinfo: await micros(async ({ tokens }) => {
       const reply = await fetch(`${origin}${endpoints.userinfo}`, {
         headers: { authorization: `Bearer ${tokens.access}` },
       });
       await requireOk(reply);
     }),
-    refresh: await micros(async () => {
-      const fields = { grant_type: 'refresh_token', refresh_token: refresh };
-      const { refresh_token: next = '' } = await post(subject, endpoints.token, fields);
-      refresh = next;
+    refresh: await micros(async (sender) => {
+      const fields = { grant_type: 'refresh_token', refresh_token: sender.tokens.refresh };
+      const { refresh_token: refresh = '' } = await post(subject, endpoints.token, fields);
+      sender.tokens = { ...sender.tokens, refresh };
     }),
-    codeFlow: await micros(() => signIn(subject)),
+    codeFlow: await micros((sender) => signIn(sender.subject)),
   };
 }
 
+interface Tokens {
+  readonly access: string;
+  readonly refresh: string;
+}
+
+interface Sender {
+  /** With cookies of its own. */
+  readonly subject: Subject;
+  tokens: Tokens;
+}
+
 /** Signs the user in at the client, without a page. */
-async function signIn(subject: Subject): Promise<{ readonly access: string; readonly refresh: string }> {
+async function signIn(subject: Subject): Promise<Tokens> {
   const verifier = randomBytes(32).toString('base64url');
   const code = await authorize(subject, 1, verifier);
   const { access_token: access = '', refresh_token: refresh = '' } = await post(

@@ -25,6 +25,12 @@ const selectEmails = statement((sql) => sql.selectFrom('users').select('email').
 const selectByEmail = lookup((sql, isKey) =>
   sql.selectFrom('users').select(['email as lookup_key', 'id']).where(isKey('email')),
 );
+const selectByHash = lookup((sql, isKey) =>
+  sql
+    .selectFrom('users')
+    .select((eb) => ['email', eb.ref('hashed_password').$notNull().as('lookup_key')])
+    .where(isKey('hashed_password')),
+);
 const readCreated = statement((sql, p: { email: string }) =>
   sql.selectFrom('users').select('created_at').where('email', '=', p.email),
 );
@@ -51,6 +57,22 @@ onEachEngine('a database', (engine) => {
       assert.equal((await db.first(readCreated, { email }))?.created_at, i);
       assert.equal((await db.query((sql) => sql.selectFrom('users').select('id'))).length, i);
     }
+  });
+
+  test('findAll() returns every row of a key', async () => {
+    const { database: db } = opened();
+    for (const email of ['a', 'b', 'c']) await db.run(insertUser, { email, now: 1 });
+    await db.query((sql) => sql.updateTable('users').set({ hashed_password: 'x' }).where('email', '<>', 'c'));
+    const keys = ['x', 'y', 'x'];
+    const found = await Promise.all(keys.map((key) => db.findAll(selectByHash, key)));
+    const inside = await db.transaction((tx) =>
+      Promise.all(keys.map((key) => tx.findAll(selectByHash, key))),
+    );
+    for (const lists of [found, inside])
+      assert.deepEqual(
+        lists.map((rows) => rows.map(({ email }) => email).toSorted()),
+        [['a', 'b'], [], ['a', 'b']],
+      );
   });
 
   test('ids are ascending numbers from 1', () =>

@@ -58,7 +58,7 @@ export interface Statement<P extends object, R> {
 /** Builds the condition that a column equals the key, or one of a batch of keys. */
 export type IsKey = (column: string) => Expression<SqlBool>;
 
-/** A look-up of at most one row by a text key, which an engine may batch with others of its kind. */
+/** A look-up of rows by a text key, which an engine may batch with others of its kind. */
 export interface Lookup<R extends { lookup_key: string }> {
   readonly name: string;
   readonly build: (sql: Sql<object>, isKey: IsKey) => Compilable<R>;
@@ -86,6 +86,9 @@ export interface Database {
 
   /** Finds at most one row by key. Outside of a transaction an engine may batch the look-ups of one turn of the event loop. */
   find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined>;
+
+  /** Works like `find` for a key that several rows can have. */
+  findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]>;
 
   /**
    * Builds and runs a query whose SQL depends on its input. Not for hot paths. The type of the callback's parameter names

@@ -6,7 +6,7 @@ import { toUser, userColumns, type UserTables } from './schema.ts';
 import { newSubject } from './new-user-store.ts';
 import type { User } from './user.ts';
 
-const { statement } = statementsFor<UserTables>();
+const { lookup, statement } = statementsFor<UserTables>();
 
 const setSubject = statement((sql, p: { id: number; subject: string }) =>
   sql
@@ -24,12 +24,16 @@ export async function fillSubject(db: Database, id: number): Promise<string | un
   return (await db.first(setSubject, { id, subject: newSubject() }))?.subject ?? undefined;
 }
 
-const selectBySubject = statement((sql, p: { subject: string }) =>
-  sql.selectFrom('users').select(userColumns).where('subject', '=', p.subject),
+const selectBySubject = lookup((sql, isKey) =>
+  sql
+    .selectFrom('users')
+    .select(userColumns)
+    .select((eb) => eb.ref('subject').$notNull().as('lookup_key'))
+    .where(isKey('subject')),
 );
 
 export async function findUserBySubject(db: Database, subject: string): Promise<User | undefined> {
-  const row = await db.first(selectBySubject, { subject });
+  const row = await db.find(selectBySubject, subject);
   return row && toUser(row);
 }
 

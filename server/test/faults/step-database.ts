@@ -55,6 +55,11 @@ export class StepDatabase implements Database {
     return this.#database.find(lookup, key);
   }
 
+  async findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    await step(this.#countdown);
+    return this.#database.findAll(lookup, key);
+  }
+
   async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     await step(this.#countdown);
     return this.#database.query(build);

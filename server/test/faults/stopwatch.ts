@@ -35,6 +35,10 @@ export class Stopwatch implements Database {
     return this.#database.find(lookup, key);
   }
 
+  findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    return this.#database.findAll(lookup, key);
+  }
+
   query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#measure(() => this.#database.query(build));
   }

@@ -120,6 +120,10 @@ class Stepped implements Database {
     return this.#walk.stop(() => this.#database.find(lookup, key));
   }
 
+  findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    return this.#walk.stop(() => this.#database.findAll(lookup, key));
+  }
+
   query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#walk.stop(() => this.#database.query(build));
   }

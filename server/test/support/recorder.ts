@@ -58,14 +58,14 @@ export class Recorder implements Database {
   }
 
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    const row = await this.#database.find(lookup, key);
+    return (await this.findAll(lookup, key))[0];
+  }
+
+  async findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    const rows = await this.#database.findAll(lookup, key);
     const parameters = { key: this.engine.gathersLookups ? [key] : key };
-    this.recorded.push({
-      compiled: this.#compiled.ofLookup(lookup),
-      parameters,
-      rows: row === undefined ? 0 : 1,
-    });
-    return row;
+    this.recorded.push({ compiled: this.#compiled.ofLookup(lookup), parameters, rows: rows.length });
+    return rows;
   }
 
   async query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {

@@ -45,6 +45,10 @@ export class WorkLog implements Database {
     return this.#log(this.#compiled.ofLookup(lookup), (db) => db.find(lookup, key));
   }
 
+  findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    return this.#log(this.#compiled.ofLookup(lookup), (db) => db.findAll(lookup, key));
+  }
+
   query<R, Tables = DefaultTables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
     return this.#log(compileOnce(this.engine, build), (db) => db.query(build));
   }

@@ -5,7 +5,7 @@ const maxKeys = 500;
 type FoundRow = Record<string, unknown>;
 
 interface Caller {
-  readonly resolve: (row: FoundRow | undefined) => void;
+  readonly resolve: (rows: FoundRow[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -14,13 +14,15 @@ export class LookupBatch {
   readonly #select: (keys: readonly string[]) => Promise<FoundRow[]>;
   #callers = new Map<string, Caller[]>();
 
-  /** @param select Returns the rows of the keys, in any order; an unknown key has no row. */
+  /** @param select Returns the rows of the keys, in any order. */
   constructor(select: (keys: readonly string[]) => Promise<FoundRow[]>) {
     this.#select = select;
   }
 
-  /** Returns the row of a key; `undefined` if no row has it. */
-  find(key: string): Promise<FoundRow | undefined> {
+  /** Returns the rows of a key. */
+  find(key: string): Promise<FoundRow[]> {
+    // No row has such a key, and PostgreSQL would refuse the whole statement, with the keys of all other callers.
+    if (key.includes('\0')) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       if (this.#callers.size === 0) setImmediate(() => void this.#flush());
       const others = this.#callers.get(key);
@@ -42,8 +44,8 @@ export class LookupBatch {
   async #send(keys: string[], callers: ReadonlyMap<string, Caller[]>): Promise<void> {
     try {
       const rows = await this.#select(keys);
-      const found = new Map(rows.map((row) => [row['lookup_key'], row]));
-      for (const key of keys) for (const { resolve } of callers.get(key) ?? []) resolve(found.get(key));
+      const found = Map.groupBy(rows, (row) => row['lookup_key']);
+      for (const key of keys) for (const { resolve } of callers.get(key) ?? []) resolve(found.get(key) ?? []);
     } catch (error) {
       for (const key of keys) for (const { reject } of callers.get(key) ?? []) reject(error);
     }

@@ -103,6 +103,15 @@ describe('PostgreSQL look-ups in one turn of the event loop', () => {
     );
   });
 
+  test('of a key with NUL find nothing, and do not fail the others', async () => {
+    const [email = ''] = await addUsers(1);
+    const rows = await Promise.all([`a\0b`, email].map((key) => db.find(selectUser, key)));
+    assert.deepEqual(
+      rows.map((row) => row?.lookup_key),
+      [undefined, email],
+    );
+  });
+
   test('of more than five hundred keys are sent as several statements, and every caller gets its row', async () => {
     const emails = await addUsers(501);
     const count = await countStatements(async () => {

@@ -40,7 +40,11 @@ class PostgresTransaction implements Database {
   }
 
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    return (await this.#connection.send<R>(compiledStatements.ofLookup(lookup), { key: [key] }))[0];
+    return (await this.findAll(lookup, key))[0];
+  }
+
+  findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    return this.#connection.send<R>(compiledStatements.ofLookup(lookup), { key: [key] });
   }
 
   query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
@@ -118,8 +122,12 @@ class PostgresDatabase implements Database {
     });
   }
 
-  find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    return this.#call(() => this.#batch(lookup).find(key) as Promise<R | undefined>); // the row type of the look-up
+  async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
+    return (await this.findAll(lookup, key))[0];
+  }
+
+  findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    return this.#call(() => this.#batch(lookup).find(key) as Promise<R[]>); // the row type of the look-up
   }
 
   query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {

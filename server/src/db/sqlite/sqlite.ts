@@ -104,8 +104,11 @@ class SqliteTransaction implements Database {
   }
 
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
-    const rows = await this.#record(this.#database.send<R>(compiledStatements.ofLookup(lookup), { key }));
-    return rows[0];
+    return (await this.findAll(lookup, key))[0];
+  }
+
+  findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    return this.#record(this.#database.send<R>(compiledStatements.ofLookup(lookup), { key }));
   }
 
   async query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
@@ -183,6 +186,11 @@ class SqliteDatabase implements Database {
   async find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined> {
     const compiled = compiledStatements.ofLookup(lookup);
     return this.#read(() => this.#prepare(compiled).get(key) as R | undefined);
+  }
+
+  async findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
+    const compiled = compiledStatements.ofLookup(lookup);
+    return this.#read(() => this.#prepare(compiled).all(key) as R[]);
   }
 
   async query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {

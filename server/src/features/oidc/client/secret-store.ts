@@ -1,21 +1,24 @@
-// Finds a client with its secrets in one statement, as each request that a client authenticates needs it.
+// Finds a client with its secrets in one look-up, as each request that a client authenticates needs it.
 import type { Database } from '../../../db/database.ts';
 import { statementsFor } from '../../../db/statement.ts';
 import type { Client } from './client.ts';
 import type { ClientTables } from './schema.ts';
-import { toClient } from './store.ts';
+import { toClient, type Row } from './store.ts';
 
-const { statement } = statementsFor<ClientTables>();
+const { lookup } = statementsFor<ClientTables>();
 
-const selectWithSecrets = statement((sql, p: { id: string; now: number }) =>
+type ClientSecretRow = Row<'lookup_key' | 'id' | 'kind'> & {
+  readonly secret_hash: Uint8Array | null;
+  /** Unix milliseconds; null if the secret does not expire. */
+  readonly expires_at: number | null;
+};
+
+const selectWithSecrets = lookup<ClientSecretRow>((sql, isKey) =>
   sql
     .selectFrom('oidc_clients')
-    .leftJoin('oidc_client_secrets', (join) =>
-      join
-        .onRef('oidc_client_secrets.client_id', '=', 'oidc_clients.id')
-        .on(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', p.now)])),
-    )
+    .leftJoin('oidc_client_secrets', 'oidc_client_secrets.client_id', 'oidc_clients.id')
     .select([
+      'oidc_clients.id as lookup_key',
       'oidc_clients.id as id',
       'kind',
       'name',
@@ -24,8 +27,9 @@ const selectWithSecrets = statement((sql, p: { id: string; now: number }) =>
       'oidc_clients.created_at as created_at',
       'updated_at',
       'secret_hash',
+      'expires_at',
     ])
-    .where('oidc_clients.id', '=', p.id),
+    .where(isKey('oidc_clients.id')),
 );
 
 /** Finds a client and the digests of its secrets that have not expired; `undefined` if no client has the id. */
@@ -34,8 +38,11 @@ export async function findClientWithSecrets(
   id: string,
   now: number,
 ): Promise<{ readonly client: Client; readonly secrets: readonly Uint8Array[] } | undefined> {
-  const rows = await db.run(selectWithSecrets, { id, now });
+  const rows = await db.findAll(selectWithSecrets, id);
   const [first] = rows;
   if (first === undefined) return undefined;
-  return { client: toClient(first), secrets: rows.flatMap(({ secret_hash: hash }) => hash ?? []) };
+  const secrets = rows.flatMap(({ secret_hash: hash, expires_at: expiresAt }) =>
+    hash !== null && (expiresAt === null || expiresAt > now) ? [hash] : [],
+  );
+  return { client: toClient(first), secrets };
 }

@@ -14,7 +14,8 @@ export interface RowFacts {
   readonly now: number;
 }
 
-type Row<Key extends string> = Readonly<Record<Key, string>> & {
+/** A stored row with these text columns. */
+export type Row<Key extends string> = Readonly<Record<Key, string>> & {
   readonly name: string;
   readonly settings: string;
   readonly managed_by: string | null;

@@ -4,7 +4,7 @@ import { removeExpired } from '../../../db/row-builders.ts';
 import { statementsFor } from '../../../db/statement.ts';
 import type { GrantTables } from './schema.ts';
 
-const { statement } = statementsFor<GrantTables>();
+const { lookup, statement } = statementsFor<GrantTables>();
 
 /** A code or token without its text. */
 export interface IssuedToken {
@@ -89,12 +89,13 @@ export interface TokenInUse extends IssuedToken {
   readonly grantPayload: string | null;
 }
 
-const selectInUse = statement((sql, p: { id: string }) =>
+const selectInUse = lookup<TokenInUse & { readonly lookup_key: string }>((sql, isKey) =>
   sql
     .selectFrom('oidc_tokens')
     .leftJoin('oidc_sessions', 'oidc_sessions.uid', 'oidc_tokens.session_uid')
     .leftJoin('oidc_grants', 'oidc_grants.id', 'oidc_tokens.grant_id')
     .select([
+      'oidc_tokens.id as lookup_key',
       'oidc_tokens.id as id',
       'oidc_tokens.kind as kind',
       'oidc_tokens.grant_id as grantId',
@@ -110,12 +111,12 @@ const selectInUse = statement((sql, p: { id: string }) =>
       'oidc_sessions.session_id as sessionId',
       'oidc_grants.payload as grantPayload',
     ])
-    .where('oidc_tokens.id', '=', p.id),
+    .where(isKey('oidc_tokens.id')),
 );
 
-/** Finds a token with its session and its grant, in one statement: every use of a token reads all three. */
+/** Finds a token with its session and its grant, in one look-up: every use of a token reads all three. */
 export function findTokenInUse(db: Database, id: string): Promise<TokenInUse | undefined> {
-  return db.first(selectInUse, { id });
+  return db.find(selectInUse, id);
 }
 
 const selectByUserCode = statement((sql, p: { userCode: string }) =>
