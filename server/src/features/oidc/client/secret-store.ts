@@ -3,17 +3,11 @@ import type { Database } from '../../../db/database.ts';
 import { statementsFor } from '../../../db/statement.ts';
 import type { Client } from './client.ts';
 import type { ClientTables } from './schema.ts';
-import { toClient, type Row } from './store.ts';
+import { toClient } from './store.ts';
 
 const { lookup } = statementsFor<ClientTables>();
 
-type ClientSecretRow = Row<'lookup_key' | 'id' | 'kind'> & {
-  readonly secret_hash: Uint8Array | null;
-  /** Unix milliseconds; null if the secret does not expire. */
-  readonly expires_at: number | null;
-};
-
-const selectWithSecrets = lookup<ClientSecretRow>((sql, isKey) =>
+const selectWithSecrets = lookup((sql, isKey) =>
   sql
     .selectFrom('oidc_clients')
     .leftJoin('oidc_client_secrets', 'oidc_client_secrets.client_id', 'oidc_clients.id')

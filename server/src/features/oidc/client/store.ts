@@ -14,8 +14,7 @@ export interface RowFacts {
   readonly now: number;
 }
 
-/** A stored row with these text columns. */
-export type Row<Key extends string> = Readonly<Record<Key, string>> & {
+type Row<Key extends string> = Readonly<Record<Key, string>> & {
   readonly name: string;
   readonly settings: string;
   readonly managed_by: string | null;
