@@ -3,6 +3,7 @@ import { steadyClock, systemClock, type Clock } from '../kit/clock.ts';
 import { Languages } from '../kit/language.ts';
 import type { Log } from '../kit/log.ts';
 import type { Keyring } from '../kit/keyring.ts';
+import { once } from '../kit/once.ts';
 import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
@@ -107,14 +108,14 @@ export async function buildService(
     hooks: new RequestHooks({ ...options, isPublic, clock: overrides.clock ?? steadyClock, log }),
     assets,
     jobs,
-    async close() {
+    close: once(async () => {
       await jobs.stop();
       mail.close();
       await identity.sessions.flush();
       await hasher.close();
       await audit.close();
       await database.close();
-    },
+    }),
   };
 }
 

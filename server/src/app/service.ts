@@ -26,7 +26,10 @@ export interface Service {
   readonly assets: PageAssets;
   /** @internal */
   readonly jobs: Jobs;
-  /** Stops the background jobs, writes pending data and closes the database. Close your server before. */
+  /**
+   * Stops the background jobs, writes pending data and closes the database. Close your server before. A second call waits
+   * for the first one.
+   */
   close(): Promise<void>;
 }
 

@@ -2,71 +2,32 @@
 // validLogin, createSession, getUserFromSessionId, destroySession, getResetPasswordToken and updatePassword. It parses
 // what a program passes, names the program as the source, and delegates to the rules of identity/. The service itself
 // takes the rules.
-import { dayMs, systemClock, type Clock } from '../kit/clock.ts';
-import { silentLog, type Log } from '../kit/log.ts';
+import { systemClock } from '../kit/clock.ts';
+import { silentLog } from '../kit/log.ts';
 import { Problem } from '../kit/problem.ts';
 import { Hasher } from '../hash/hasher.ts';
-import { noRecorder, programSource, type Recorder } from '../audit/event.ts';
-import type { Outbox } from '../mail/outbox.ts';
-import {
-  requireEmailAddress,
-  toEmailAddress,
-  type AddressRule,
-  type EmailAddress,
-} from '../user/email-address.ts';
-import type { PasswordRule } from '../user/password-rule.ts';
+import { unkeyedCodes } from '../identity/token/one-time-token.ts';
+import { noRecorder, programSource } from '../audit/event.ts';
+import { requireEmailAddress, toEmailAddress, type EmailAddress } from '../user/email-address.ts';
 import { findUserById } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import type { ClientSource, CodeSigner, PasswordHasher } from '../identity/context.ts';
+import type { ClientSource } from '../identity/context.ts';
 import type { NewDetails, UserDetails } from '../identity/details/details.ts';
-import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
-import { createIdentity, createPlugged, type Identity } from '../identity/identity.ts';
+import { createIdentity, type Identity } from '../identity/identity.ts';
 import type { ListedSession, Session } from '../identity/session/session-entry.ts';
 import type { Login } from '../identity/sign-in/sign-in.ts';
-import { unkeyedCodes } from '../identity/token/one-time-token.ts';
-import { modules } from '../app/modules.ts';
 import type { Service } from '../app/service.ts';
-import type { DB } from './db.ts';
+import {
+  pluggedOf,
+  rememberingMs,
+  requireAuthOptions,
+  requireDetails,
+  type AuthOptions,
+} from './auth-options.ts';
 import { localDefault } from '../config/option.ts';
 import { identityOptions as defaults } from '../identity/options.ts';
 
-/** Parts and options of an `Auth`. All but the database have a default. */
-export interface AuthOptions {
-  readonly db: DB;
-  readonly hasher?: PasswordHasher;
-  readonly clock?: Clock;
-  readonly log?: Log;
-  /** Records audit events; none by default. @internal */
-  readonly audit?: Recorder;
-  /** Sends mails to users; none by default. @internal */
-  readonly post?: Outbox;
-  /** MACs of short codes; plain digests by default. @internal */
-  readonly codes?: CodeSigner;
-  /** No session before the address is confirmed; needs `post`. False by default. @internal */
-  readonly emailConfirmation?: boolean;
-  /** Decides which passwords may be set; by default any non-empty one. */
-  readonly passwordRule?: PasswordRule;
-  /** Decides which addresses an account may have; by default any. */
-  readonly addressRule?: AddressRule;
-  /** Absolute life of a session; 30 by default. */
-  readonly sessionDays?: number;
-  /** Life of a session without a request; 7 by default. */
-  readonly sessionIdleDays?: number;
-  /** Sessions of one user; a new one replaces the oldest. 50 by default. */
-  readonly sessionsPerUser?: number;
-  /** Life of a reset token; 60 by default. */
-  readonly resetTokenMinutes?: number;
-  /** How long a device is known after a sign-in; 0, the default, knows no devices. */
-  readonly knownDeviceDays?: number;
-  /** How long a remembered device needs no second factor; 0, the default, disables remembering. @internal */
-  readonly rememberedDeviceDays?: number;
-  /** Second factors that users can enroll; none by default. @internal */
-  readonly secondFactors?: readonly SecondFactor[];
-  /** Whether sign-in requires a second factor; by default only of users who have enrolled one. @internal */
-  readonly secondFactorPolicy?: SecondFactorPolicy;
-  /** Users may sign in by a mailed link. @internal */
-  readonly emailSignIn?: boolean;
-}
+export type { AuthOptions } from './auth-options.ts';
 
 /** The verbs of the contract without HTTP, and the tasks of an operator. */
 export class Auth {
@@ -74,8 +35,12 @@ export class Auth {
   readonly identity: Identity;
   readonly #service: Service | undefined;
 
-  /** Builds the rules from options, or takes those of a service from `openService`. */
+  /**
+   * Builds the rules from options, or takes those of a service from `openService`.
+   * @throws {TypeError} if an option is missing, unknown or of another type.
+   */
   constructor(options: AuthOptions | { readonly service: Service }) {
+    requireAuthOptions(options);
     this.#service = 'service' in options ? options.service : undefined;
     this.identity = 'service' in options ? options.service.core : buildIdentity(options);
   }
@@ -208,13 +173,15 @@ export class Auth {
    * as it is; null removes it.
    * @throws {Problem} invalid_request if a detail is invalid.
    * @throws {ValueError} if another user has the external id.
+   * @throws {TypeError} if a detail is unknown or of another type.
    */
-  setDetails(
+  async setDetails(
     userId: number,
-    details: NewDetails,
+    change: NewDetails,
     source: ClientSource = programSource,
   ): Promise<UserDetails | undefined> {
-    return this.identity.details.change(userId, details, source);
+    requireDetails(change);
+    return this.identity.details.change(userId, change, source);
   }
 
   /** Removes a user with all data of the account; returns false if no user has the id. */
@@ -239,34 +206,16 @@ export class Auth {
   }
 }
 
-function buildIdentity({
-  db,
-  hasher = new Hasher(),
-  clock = systemClock,
-  log = silentLog,
-  audit = noRecorder,
-  codes = unkeyedCodes,
-  rememberedDeviceDays = 0,
-  ...options
-}: AuthOptions): Identity {
-  const plugged = createPlugged({
-    // Those of features too: a new password must not revoke the undo of a changed address.
-    tokenKinds: modules.flatMap(({ tokenKinds }) => tokenKinds),
-    waysIn: options.emailSignIn === true ? [async () => true] : [],
-    storedFactors: modules.flatMap(({ storedFactors }) => storedFactors),
-    revokes: modules.flatMap(({ revokes }) => revokes),
-    sessionEndings: [...db.sessionEndings],
-    secondFactors: [...(options.secondFactors ?? [])],
-    addressChecks: options.addressRule === undefined ? [] : [options.addressRule],
-  });
+function buildIdentity(parts: AuthOptions): Identity {
+  const { db, hasher = new Hasher(), clock = systemClock, log = silentLog, ...options } = parts;
   const identity = createIdentity(
     {
       db: db.database,
       hasher,
       clock,
       log,
-      audit,
-      codes,
+      audit: options.audit ?? noRecorder,
+      codes: options.codes ?? unkeyedCodes,
       post: options.post,
       options: {
         emailConfirmation: options.emailConfirmation ?? localDefault(defaults.emailConfirmation),
@@ -281,9 +230,9 @@ function buildIdentity({
         secondFactor: options.secondFactorPolicy ?? localDefault(defaults.secondFactor),
       },
     },
-    plugged,
+    pluggedOf(parts),
   );
-  identity.devices.allowRemembering(rememberedDeviceDays * dayMs);
+  identity.devices.allowRemembering(rememberingMs(parts));
   return identity;
 }
 

@@ -6,8 +6,10 @@ import { UnreadableHash } from '../hash/stored-hash.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
 import type { SessionEnding } from '../identity/contribution.ts';
 import { removeAllTokens } from '../identity/token/chosen-store.ts';
+import { requireMembers, type Members } from './members.ts';
 import { findUserBy, setResetToken, setSessionId, type UserFilter } from './attribute-store.ts';
-import { endSessionsOf, releaseAddress, sessionEndings } from './ending.ts';
+import { endSessionsOf, releaseAddress } from './ending.ts';
+import { modules } from '../app/modules.ts';
 import { endProvision } from '../user/provisional-store.ts';
 import { requireExternalId, requireName, requireSubject } from '../user/details.ts';
 import { addUser, type NewUserOptions } from '../user/new-user-store.ts';
@@ -51,6 +53,17 @@ export interface AddUserOptions extends HashOptions {
   readonly name?: string;
 }
 
+/** The contributions of the modules of this release. */
+const sessionEndings: readonly SessionEnding[] = modules.flatMap((each) => each.sessionEndings);
+
+const hashOptions: Members<HashOptions> = { allowsUnknownHash: 'boolean' };
+const addUserOptions: Members<AddUserOptions> = {
+  ...hashOptions,
+  emailVerified: 'boolean',
+  subject: 'string',
+  externalId: 'string',
+  name: 'string',
+};
 const filterNames = new Set(['id', 'email', 'subject', 'externalId', 'sessionId', 'resetToken']);
 const fieldNames = new Set(['email', 'hashedPassword', 'sessionId', 'resetToken']);
 
@@ -65,6 +78,7 @@ export class DB {
   /** Run when sessions end. @internal */
   readonly sessionEndings: readonly SessionEnding[];
   readonly #clock: Clock;
+  #closing: Promise<void> | undefined;
 
   /** Use `openDb`, which also migrates the database. @internal */
   constructor(
@@ -83,8 +97,10 @@ export class DB {
    * @throws {ValueError} `User <email> already exists`, decided by the database's unique index; also if the hash cannot
    *   be verified, or another user has the subject or external id.
    * @throws {Problem} invalid_request if the email address or a detail is malformed.
+   * @throws {TypeError} if an option is unknown or of another type.
    */
   async addUser(email: string, hashedPassword: string, options: AddUserOptions = {}): Promise<User> {
+    requireMembers('addUser', options, addUserOptions);
     const address = requireEmailAddress(email);
     requireHash(hashedPassword, options);
     const details = toDetails(options);
@@ -123,8 +139,10 @@ export class DB {
    * @throws {ValueError} if an attribute is unknown, its value is invalid, the hash cannot be verified, or the email is
    *   taken.
    * @throws {NoResultFound} if no user has this id.
+   * @throws {TypeError} if an option is unknown or of another type.
    */
   async updateUser(userId: number, fields: UserFields, options: HashOptions = {}): Promise<void> {
+    requireMembers('updateUser', options, hashOptions);
     const unknownName = Object.keys(fields).find((name) => !fieldNames.has(name));
     if (unknownName !== undefined) throw new ValueError(`A user's ${unknownName} cannot be updated`);
     const change = toChange(fields, options);
@@ -157,9 +175,10 @@ export class DB {
     return { at: this.#clock(), endings: this.sessionEndings };
   }
 
-  /** Waits for running statements, then closes the database. */
+  /** Waits for running statements, then closes the database. A second call waits for the first one. */
   close(): Promise<void> {
-    return this.database.close();
+    this.#closing ??= this.database.close();
+    return this.#closing;
   }
 }
 

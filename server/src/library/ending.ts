@@ -6,10 +6,6 @@ import type { EmailAddress } from '../user/email-address.ts';
 import type { SessionEnding } from '../identity/contribution.ts';
 import { endSessions, type EndingCause } from '../identity/session/ending.ts';
 import { sessionsOfUser } from '../identity/session/ending-store.ts';
-import { modules } from '../app/modules.ts';
-
-/** The contributions of the modules of this release. */
-export const sessionEndings: readonly SessionEnding[] = modules.flatMap((each) => each.sessionEndings);
 
 interface Ending extends EndingCause {
   readonly endings: readonly SessionEnding[];

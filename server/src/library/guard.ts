@@ -5,6 +5,7 @@ import { sendProblem } from '../http/reply/problem-handler.ts';
 import { paths } from '../page/paths.ts';
 import type { Session } from '../identity/session/session-entry.ts';
 import type { Service } from '../app/service.ts';
+import { requireService } from './members.ts';
 import '../identity/session/problem.ts';
 
 /**
@@ -16,6 +17,7 @@ export async function findSession(
   service: Service,
   cookie: string | null | undefined,
 ): Promise<Session | undefined> {
+  requireService('findSession', service);
   const { sessions, cookies } = service.core;
   return sessions.find(cookies.session.read(cookie ?? undefined));
 }
@@ -24,10 +26,12 @@ export async function findSession(
  * Returns a hook for the routes of an application in Fastify, as `onRequest` or `preHandler`. It sets `request.session`.
  * Without a session it redirects a browser that opens a page to sign in, from where the user comes back, and answers
  * everything else with 403 `session_required`.
+ * @throws {TypeError} if the service is not from `openService`.
  */
 export function requireSession(
   service: Service,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined> {
+  requireService('requireSession', service);
   return async (request, reply) => {
     const session = await findSession(service, request.headers.cookie);
     if (session !== undefined) {

@@ -24,17 +24,17 @@ const defaultUrl = 'sqlite:./data/bienvenue.db';
  * @throws {NewerSchema} if a newer release wrote it.
  * @throws {Problem} unavailable if PostgreSQL does not answer.
  */
-export async function openDb(url: string = defaultUrl): Promise<DB> {
+export async function openDb(url: string | URL = defaultUrl): Promise<DB> {
   return new DB(await openDatabase(requireUrl(url), migratedModules));
 }
 
 /** @throws {ConfigurationFault} that does not repeat the value, which may contain a password. */
-function requireUrl(url: string): string {
+function requireUrl(url: string | URL): string {
   try {
-    return databaseUrl(url);
+    return databaseUrl(String(url));
   } catch (error) {
     if (!(error instanceof OptionFault)) throw error;
-    const hint = /^[\w./\\-]+$/.test(url) ? `. Did you mean sqlite:${url}?` : '';
+    const hint = /^[\w./\\-]+$/.test(String(url)) ? `. Did you mean sqlite:${String(url)}?` : '';
     throw new ConfigurationFault([`The URL of the database ${error.message}${hint}`]);
   }
 }
@@ -50,6 +50,8 @@ function requireUrl(url: string): string {
  * @throws {Problem} unavailable if PostgreSQL does not answer.
  */
 export async function openService(options: ServiceOptions = {}): Promise<Service> {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError("openService needs an object with options by name: openService({ PORT: '5000' })");
   const configuration = readOptions(givenOptions(options));
   const { databaseUrl: url, logLevel } = configuration.options;
   const log = await createLog({ level: logLevel, pretty: false });

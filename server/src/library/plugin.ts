@@ -1,5 +1,6 @@
 // The service as a Fastify plugin in the server of an application.
 import type { FastifyInstance, FastifyPluginAsync, RegisterOptions } from 'fastify';
+import { requireMembers, requireService, type Members } from './members.ts';
 import { mountService, type BienvenueOptions } from '../app/server.ts';
 
 /**
@@ -8,7 +9,7 @@ import { mountService, type BienvenueOptions } from '../app/server.ts';
  * @throws {Error} if it is mounted below a prefix, or a path or `request.session` is taken; the message says what to do.
  */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, options) => {
-  requireService(options);
+  requireOptions(options);
   requireRoot(app, options);
   if (app.hasRequestDecorator('session'))
     throw new Error(
@@ -32,16 +33,19 @@ Object.assign(bienvenue, {
   [Symbol.for('fastify.display-name')]: 'bienvenue',
 });
 
-/** Programs without types may pass anything, also the promise of a service. */
-function requireService({
-  service,
-}: {
-  readonly service: Partial<BienvenueOptions['service']> | undefined;
-}): void {
-  if (service?.core === undefined)
-    throw new TypeError(
-      'The option `service` must be an opened service: app.register(bienvenue, { service: await openService({ … }) })',
-    );
+/** Options of a registration: ours, and those that Fastify hands to every plugin. */
+const pluginOptions: Members<BienvenueOptions & RegisterOptions> = {
+  service: 'object',
+  home: 'boolean',
+  onRoutes: 'function',
+  prefix: 'string',
+  logLevel: 'string',
+  logSerializers: 'object',
+};
+
+function requireOptions(options: BienvenueOptions & RegisterOptions): void {
+  requireMembers('bienvenue', options, pluginOptions);
+  requireService('app.register(bienvenue, { service })', options.service);
 }
 
 /** Fastify hands the prefix of the registration itself to a plugin without a scope, and applies those around it. */

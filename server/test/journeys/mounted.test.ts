@@ -122,9 +122,31 @@ test('options without an opened service are refused with an example', async (t) 
   for (const options of [{}, { service: promise }])
     await assert.rejects(
       async () => Fastify().register(bienvenue, options as unknown as BienvenueOptions),
-      /^TypeError: The option `service` must be an opened service: .*await openService/,
+      /^TypeError: app\.register\(bienvenue, \{ service \}\) needs an opened service: await openService/,
     );
+  assert.throws(
+    () => requireSession(promise as unknown as Service),
+    /^TypeError: requireSession needs an opened/,
+  );
+  assert.throws(
+    () => new Auth({ service: promise as unknown as Service }),
+    /^TypeError: Auth needs an opened/,
+  );
   await promise;
+});
+
+test('an unknown option of the plugin is refused with the one that was meant', async (t) => {
+  const service = await open(t);
+  await assert.rejects(
+    async () => Fastify().register(bienvenue, { service, hom: false } as BienvenueOptions),
+    /^TypeError: bienvenue has no option hom\. Did you mean home\?/,
+  );
+});
+
+test('a service that is closed again waits for the first time, as in a hook and after the server', async (t) => {
+  const service = await open(t);
+  await Promise.all([service.close(), service.close()]);
+  await service.close();
 });
 
 test('two plugins that set request.session each work in a scope of their own', async (t) => {
