@@ -139,6 +139,7 @@ async function connect(
     ...(ehloName !== undefined && { name: ehloName }),
     ...(url.username !== '' && {
       auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },
+      forceAuth: true, // a server that offers no authentication is a fault; it would reject the mail later, or accept it as a stranger's
     }),
     pool: true,
     maxConnections: 2,

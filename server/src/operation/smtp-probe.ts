@@ -46,6 +46,31 @@ const remedies: Readonly<Record<SmtpStep, string>> = {
   data: 'The mail server did not accept the message. Its words above say why.',
 };
 
+/** What to do for a reply that says more than its step; the first that matches counts. */
+const repliesWithRemedy: readonly {
+  readonly when: RegExp;
+  readonly step?: SmtpStep;
+  readonly remedy: string;
+}[] = [
+  {
+    when: /^530\b.*starttls/i,
+    step: 'TLS',
+    remedy: 'The mail server requires TLS on this port, and offers none to this client.',
+  },
+  {
+    when: /^530\b/, // RFC 4954 §6
+    step: 'authentication',
+    remedy: 'The mail server requires a login: write user and password into SMTP_URL.',
+  },
+  {
+    when: /^5(?:00|02|03)\b/, // RFC 5321 §4.2.4
+    remedy:
+      'The mail server does not know this command: check the port in SMTP_URL, which is 587 or 465 for logins.',
+  },
+];
+const refusedGreeting =
+  'The mail server refuses mail from this machine: its words above say why. Another relay may accept it.';
+
 /** Codes of system errors before a connection exists. */
 const unconnected = new Set(['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EACCES', 'EPERM']);
 
@@ -84,6 +109,15 @@ interface ConversationError {
   readonly code?: string;
   readonly command?: string;
   readonly originalCode?: string;
+  /** The last reply of the server. */
+  readonly response?: string;
+}
+
+/** Returns the failed step and what to look at. */
+function explain(step: SmtpStep, { response = '' }: ConversationError): { step: SmtpStep; remedy: string } {
+  if (step === 'greeting' && /^[45]\d\d\b/.test(response)) return { step, remedy: refusedGreeting };
+  const found = repliesWithRemedy.find(({ when }) => when.test(response));
+  return { step: found?.step ?? step, remedy: found?.remedy ?? remedies[step] };
 }
 
 /** Sends a mail over a connection of its own; never throws. */
@@ -95,8 +129,9 @@ export async function probeMailServer(server: MailServer, mail: OutgoingMail): P
     return { isSent: true, says: printableLine(progress.reply) };
   } catch (error) {
     const { cause, message } = error as Error; // SmtpFault
-    const step = progress.failedAt((cause ?? error) as ConversationError); // the error of nodemailer
-    return { isSent: false, step, says: `${message.replace(/\.$/, '')}. ${remedies[step]}` };
+    const reason = (cause ?? error) as ConversationError; // the error of nodemailer
+    const { step, remedy } = explain(progress.failedAt(reason), reason);
+    return { isSent: false, step, says: `${message.replace(/\.$/, '')}. ${remedy}` };
   } finally {
     transport.close();
   }

@@ -77,7 +77,7 @@ describe('doctor --mail', () => {
 
   /** The failing step, what the server answers there, and words of the finding. */
   const steps: Readonly<Record<string, [replies: Readonly<Record<string, string>>, says: RegExp]>> = {
-    greeting: [{ '': '554 go away' }, /554 go away.*port in SMTP_URL/],
+    greeting: [{ '': '554 go away' }, /554 go away.*refuses mail from this machine/],
     EHLO: [
       { EHLO: '504 a full name please', HELO: '504 a full name please' },
       /504 a full name.*MAIL_EHLO_NAME/,
@@ -94,6 +94,33 @@ describe('doctor --mail', () => {
       assert.equal(finding.code, 1);
       assert.ok(finding.says.includes(` failed at the step "${step}": `), finding.says);
       assert.match(finding.says, says);
+    });
+
+  /** Replies that say more than the step at which they come: the step of the finding, and its words. */
+  const sayingMore: readonly [replies: Readonly<Record<string, string>>, step: string, says: RegExp][] = [
+    [
+      { MAIL: '530 5.7.0 Authentication required' },
+      'authentication',
+      /write user and password into SMTP_URL/,
+    ],
+    [{ RCPT: '530 5.7.1 Please log in' }, 'authentication', /write user and password into SMTP_URL/],
+    [{ MAIL: '530 5.7.0 Must issue a STARTTLS command first' }, 'TLS', /requires TLS on this port/],
+    [{ '': '421 too many connections' }, 'greeting', /421 too many.*refuses mail from this machine/],
+  ];
+  for (const [replies, step, says] of sayingMore)
+    test(`explains ${JSON.stringify(replies)} as a fault of the step ${step}`, async (t) => {
+      const finding = await mailFinding(t, `smtp://${await scripted(t, { EHLO: '250 here', ...replies })}`);
+      assert.equal(finding.code, 1);
+      assert.ok(finding.says.includes(` failed at the step "${step}": `), finding.says);
+      assert.match(finding.says, says);
+    });
+
+  for (const offered of ['250 here', '250-here\r\n250 AUTH XOAUTH2', '250-here\r\n250 AUTH GSSAPI'])
+    test(`does not send a mail without the login of SMTP_URL to a server with ${JSON.stringify(offered)}`, async (t) => {
+      const at = await scripted(t, { EHLO: offered, AUTH: '502 command not implemented' });
+      const { code, says } = await mailFinding(t, `smtp://user:hunter2@${at}`);
+      assert.equal(code, 1);
+      assert.match(says, /failed at the step "authentication": /);
     });
 
   test('names the steps before the first word of the server', async (t) => {

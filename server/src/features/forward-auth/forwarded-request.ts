@@ -1,5 +1,6 @@
 // Reads the request that a proxy asks about from the headers of the question: whether a person waits for a page, and the
 // address of that page. Nothing else is decided by these headers.
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Schemes in X-Forwarded-Proto; proxies write those of WebSocket too. */
@@ -48,17 +49,25 @@ export class ForwardedRequest {
   }
 
   /**
-   * Returns the address of a path on the forwarded host. A proxy behind another one, which ends TLS, writes `http` or a
-   * list. The scheme proves nothing, so the one of the allowed origin on this host counts.
+   * Returns the address of a path on the forwarded host. A proxy behind another one, which ends TLS, writes `http`; some
+   * proxies append to the value of the one before, so both values can be lists. Neither proves anything: the first host
+   * with an allowed origin counts, with the scheme of that origin.
    */
   #targetOf(path: string, parse: (text: string) => string | undefined): string | undefined {
     const { 'x-forwarded-proto': forwarded, 'x-forwarded-host': host } = this.#headers;
     if (typeof forwarded !== 'string' || typeof host !== 'string') return undefined;
     const scheme = schemes[forwarded.split(',', 1)[0]?.trim().toLowerCase() ?? ''];
     if (scheme === undefined) return undefined;
-    return (
-      parse(`${scheme}://${host}${path}`) ?? parse(`${scheme === 'http' ? 'https' : 'http'}://${host}${path}`)
-    );
+    // Node reads the bytes of a header as Latin-1.
+    const bytes = Buffer.from(path, 'latin1');
+    const wanted = isUtf8(bytes) ? bytes.toString() : path;
+    for (const each of host.split(',').map((part) => part.trim().toLowerCase())) {
+      for (const tried of [scheme, scheme === 'http' ? 'https' : 'http']) {
+        const target = parse(`${tried}://${each}${wanted}`);
+        if (target !== undefined) return target;
+      }
+    }
+    return undefined;
   }
 }
 

@@ -147,7 +147,16 @@ onEachEngine('forward authentication', (engine) => {
       [{ ...asked, 'x-forwarded-uri': '@evil.test/' }, undefined],
       [{ ...asked, 'x-forwarded-uri': '.evil.test/' }, undefined],
       [{ ...asked, 'x-forwarded-uri': ':8443/' }, undefined],
-      [{ ...asked, 'x-forwarded-host': 'app.test, evil.test' }, undefined],
+      // A proxy behind another one appends its own host.
+      [{ ...asked, 'x-forwarded-host': 'app.test, evil.test' }, 'https://app.test/'],
+      [{ ...asked, 'x-forwarded-host': 'app.test,inner:80', 'x-forwarded-uri': '/a' }, 'https://app.test/a'],
+      [{ ...asked, 'x-forwarded-host': 'evil.test, app.test' }, 'https://app.test/'],
+      [{ ...asked, 'x-forwarded-host': 'evil.test, inner:80' }, undefined],
+      [{ ...asked, 'x-forwarded-host': 'APP.test' }, 'https://app.test/'],
+      [
+        { ...asked, 'x-forwarded-uri': Buffer.from('/café').toString('latin1') },
+        'https://app.test/caf%C3%A9',
+      ],
       [{ ...asked, 'x-forwarded-uri': `/${'x'.repeat(2000)}` }, undefined],
     ] satisfies [Headers, string | undefined][])
       assert.equal(await returnAddress(forwarded), expected, JSON.stringify(forwarded));
