@@ -7,7 +7,7 @@ import { Problem } from '../kit/problem.ts';
 import { DatabaseRefused, type Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
-import { rejectedConnection, requireUsablePostgres } from './postgres/postgres-check.ts';
+import { rejectedConnection, requireOwnTables, requireUsablePostgres } from './postgres/postgres-check.ts';
 import { openSqlite } from './sqlite/sqlite.ts';
 import { examineSqliteFile } from './sqlite/sqlite-file.ts';
 
@@ -57,7 +57,27 @@ export async function connectDatabase(
 }
 
 /**
+ * Opens the database without changing its schema, for the modules whose tables it has or will have.
+ * @throws {DatabaseRefused} as `connectDatabase`, and if tables in PostgreSQL belong to another program or role.
+ */
+export async function connectOwnDatabase(
+  url: string,
+  modules: readonly MigratedModule[],
+  connection: ConnectionOptions = {},
+): Promise<Database> {
+  const database = await connectDatabase(url, connection);
+  try {
+    if (database.engine.name === 'postgres') await requireOwnTables(database, modules);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/**
  * Migrates a database to the schema of the modules and returns the steps that were missing, as `module: name`.
+ * @throws {DatabaseRefused} if tables in PostgreSQL belong to another program or role; nothing is changed.
  * @throws {NewerSchema} if a newer release migrated the database.
  */
 export async function migrateDatabase(
@@ -65,7 +85,7 @@ export async function migrateDatabase(
   modules: readonly MigratedModule[],
   connection: ConnectionOptions = {},
 ): Promise<string[]> {
-  const database = await connectDatabase(url, { ...connection, patient: true });
+  const database = await connectOwnDatabase(url, modules, { ...connection, patient: true });
   try {
     return await migrate(database, modules);
   } finally {

@@ -4,7 +4,7 @@ import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
-import { connectDatabase, sqlitePath } from '../db/open-database.ts';
+import { connectOwnDatabase, sqlitePath } from '../db/open-database.ts';
 import { examineSqliteFile } from '../db/sqlite/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
 import { openSigningKey } from '../keys/signing-key.ts';
@@ -29,7 +29,7 @@ export async function checkDatabase(
   }
   try {
     if (path !== undefined) examineSqliteFile(path);
-    const database = await connectDatabase(options.databaseUrl, options);
+    const database = await connectOwnDatabase(options.databaseUrl, modules, options);
     try {
       const differences = await schemaDifferences(database, modules);
       const clock = await checkClock(database);

@@ -5,7 +5,10 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { migratedModules } from '../../src/app/migrations.ts';
+import { migrateDatabase } from '../../src/db/open-database.ts';
 import { engineNames } from '../support/engines.ts';
+import { onServer } from '../support/postgres-servers.ts';
 import { CommandHost, runProgram } from '../support/program.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 
@@ -79,14 +82,16 @@ describe(
   { skip: engineNames.includes('postgres') ? false : 'TEST_ENGINES leaves PostgreSQL out' },
   () => {
     const names: string[] = [];
+    const roles = ['startup_reader', '"startup owner"', '"startup other"'];
     let server: pg.Client;
     before(async () => {
       server = new pg.Client({ connectionString: process.env['TEST_DATABASE_URL'] });
       await server.connect();
+      for (const role of roles) await server.query(`create role ${role} login password 'x'`);
     });
     after(async () => {
       for (const name of names) await server.query(`drop database if exists ${name} with (force)`);
-      await server.query('drop role if exists startup_reader');
+      for (const role of roles) await server.query(`drop role if exists ${role}`);
       await server.end();
     });
 
@@ -97,6 +102,14 @@ describe(
       const url = new URL(process.env['TEST_DATABASE_URL'] ?? '');
       url.pathname = `/${name}`;
       return url;
+    }
+    /** Creates a database of the role "startup owner", and a function that runs statements of a superuser in it. */
+    async function createOwned(): Promise<{ url: URL; on: (text: string) => Promise<unknown[]> }> {
+      const url = await create('owner "startup owner"');
+      const admin = url.href;
+      url.username = 'startup owner';
+      url.password = 'x';
+      return { url, on: (text) => onServer(admin, text) };
     }
     async function says(url: URL): Promise<string> {
       const environment = {
@@ -127,7 +140,6 @@ describe(
 
     test('a user who may not create tables is refused, with the statement that allows it', async () => {
       const url = await create('');
-      await server.query("create role startup_reader login password 'x'");
       url.username = 'startup_reader';
       url.password = 'x';
       const refused = await says(url);
@@ -136,6 +148,53 @@ describe(
         /startup_reader may not create tables in the schema public .*grant create on schema public/,
       );
     });
+
+    test('tables of another role are refused, with the statements that change their owner', async () => {
+      const { url, on } = await createOwned();
+      await migrateDatabase(url.href, migratedModules);
+      await on('alter table users owner to postgres; alter table sessions owner to "startup other"');
+      const expected =
+        'belong to "startup other" and postgres, so "startup owner" cannot maintain them. Run as a superuser: alter table sessions owner to "startup owner"; alter table users owner to "startup owner";';
+      for (const granted of ['', 'grant select', 'grant all']) {
+        if (granted !== '') await on(`${granted} on all tables in schema public to "startup owner"`);
+        const refused = await says(url);
+        assert.ok(refused.includes(expected), refused);
+      }
+      const statements = /superuser: (.*)$/m.exec(await says(url))?.[1] ?? '';
+      await on(statements);
+      assert.deepEqual(await migrateDatabase(url.href, migratedModules), []);
+      await on('alter table schema_versions owner to postgres');
+      assert.match(await says(url), /alter table schema_versions owner to "startup owner";$/m);
+    });
+
+    test('a right to create that was revoked after the first start is named', async () => {
+      const { url, on } = await createOwned();
+      await migrateDatabase(url.href, migratedModules);
+      await on('alter schema public owner to postgres; revoke create on schema public from public');
+      assert.match(
+        await says(url),
+        /may not create tables .*grant create on schema public to "startup owner"/,
+      );
+    });
+
+    for (const [what, statement, table] of [
+      ['a table', 'create table users (id integer)', 'users'],
+      ['a view', 'create view mails as select 1 as id', 'mails'],
+      ['a list of versions', 'create table schema_versions (version text)', 'schema_versions'],
+    ] as const)
+      test(`${what} of another program is refused, and nothing is created`, async () => {
+        const { url, on } = await createOwned();
+        await on(statement);
+        const refused = await says(url);
+        assert.ok(refused.includes(`tables of another program under names that the service uses (${table})`));
+        assert.match(refused, /set DATABASE_URL to another database, or give .* schema of its own/);
+        const relations = await on("select 1 from pg_class where relnamespace = 'public'::regnamespace");
+        assert.equal(relations.length, 1);
+        const remedy = /own: (.*)\.$/m.exec(refused)?.[1] ?? '';
+        await on(remedy);
+        assert.ok((await migrateDatabase(url.href, migratedModules)).length > 0);
+        await on('alter role "startup owner" reset search_path');
+      });
 
     test('a database that does not exist, and a server without TLS, are named in a sentence', async () => {
       const url = await create('');

@@ -2,6 +2,8 @@
 // address with a letter that the encoding lacks would fail, long after the start.
 import { sql as rawSql } from 'kysely';
 import { DatabaseRefused, type Database, type Sql } from '../database.ts';
+import { readVersions } from '../migrate.ts';
+import type { MigratedModule } from '../migration.ts';
 
 interface Facts {
   readonly encoding: string;
@@ -10,7 +12,7 @@ interface Facts {
   /** Schema in which tables are created; null if none of the search path exists. */
   readonly schema: string | null;
   readonly mayCreate: boolean | null;
-  readonly hasTables: boolean;
+  /** As it is written in a statement. */
   readonly user: string;
   readonly database: string;
 }
@@ -21,10 +23,9 @@ async function readFacts(database: Database): Promise<Facts> {
       rawSql<string>`current_setting('server_encoding')`.as('encoding'),
       rawSql<string>`current_setting('client_encoding')`.as('clientEncoding'),
       rawSql<string>`current_setting('search_path')`.as('searchPath'),
-      rawSql<string | null>`current_schema()`.as('schema'),
+      rawSql<string | null>`quote_ident(current_schema())`.as('schema'),
       rawSql<boolean | null>`has_schema_privilege(current_schema(), 'CREATE')`.as('mayCreate'),
-      rawSql<boolean>`to_regclass('schema_versions') is not null`.as('hasTables'),
-      rawSql<string>`current_user`.as('user'),
+      rawSql<string>`quote_ident(current_user)`.as('user'),
       rawSql<string>`current_database()`.as('database'),
     ]),
   );
@@ -34,7 +35,7 @@ async function readFacts(database: Database): Promise<Facts> {
 
 /** Returns one sentence for each fault. */
 function faultsOf(facts: Facts): string[] {
-  const { encoding, clientEncoding, searchPath, schema, mayCreate, hasTables, user, database } = facts;
+  const { encoding, clientEncoding, searchPath, schema, mayCreate, user, database } = facts;
   const faults: string[] = [];
   if (encoding !== 'UTF8')
     faults.push(
@@ -48,7 +49,7 @@ function faultsOf(facts: Facts): string[] {
     faults.push(
       `No schema of the search path (${searchPath}) exists in the database ${database}, or ${user} may not use it; create it, or correct search_path in DATABASE_URL or of the role.`,
     );
-  else if (mayCreate === false && !hasTables)
+  else if (mayCreate === false)
     faults.push(
       `The user ${user} may not create tables in the schema ${schema} of the database ${database}; run as its owner: grant create on schema ${schema} to ${user}.`,
     );
@@ -59,6 +60,92 @@ function faultsOf(facts: Facts): string[] {
 export async function requireUsablePostgres(database: Database): Promise<void> {
   const faults = faultsOf(await readFacts(database));
   if (faults.length > 0) throw new DatabaseRefused(faults.join('\n'));
+}
+
+/** A relation in the schema of the service whose name the service uses. */
+interface Relation {
+  readonly name: string;
+  /** As it is written in a statement. */
+  readonly owner: string;
+  readonly isOwned: boolean;
+  readonly columns: readonly string[];
+}
+
+function selectRelations(database: Database, names: readonly string[]): Promise<Relation[]> {
+  return database.query((sql: Sql<object>) =>
+    sql
+      .selectFrom(
+        rawSql<Relation>`(
+          select relname::text as name, quote_ident(pg_get_userbyid(relowner)) as owner,
+            pg_has_role(relowner, 'USAGE') as "isOwned",
+            array(select attname::text from pg_attribute where attrelid = pg_class.oid) as columns
+          from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+          where nspname = current_schema() and relname = any(${names}))`.as('relation'),
+      )
+      .select(['name', 'owner', 'isOwned', 'columns'])
+      .orderBy('name'),
+  );
+}
+
+const versionTable = 'schema_versions';
+/** The list of steps that earlier releases kept instead. */
+const formerVersionTable = 'bienvenue_schema';
+
+/** Returns the names of the tables that steps create. A step that was done may not have stored its version. */
+function createdTables(
+  database: Database,
+  { migrations }: MigratedModule,
+  from: 'every step' | { readonly version: number },
+): string[] {
+  const steps = from === 'every step' ? migrations : migrations.slice(from.version);
+  return steps
+    .filter(({ isDone }) => from === 'every step' || isDone === undefined)
+    .flatMap(({ statements }) => statements(database.engine.types))
+    .flatMap((text) => /^\s*create table (?:if not exists )?(\w+)/i.exec(text)?.[1] ?? []);
+}
+
+/**
+ * Checks that the tables in the database are the service's own, before they are migrated.
+ * @throws {DatabaseRefused} if a table that would be created exists, or if one belongs to a role whose rights the user
+ *   does not have.
+ */
+export async function requireOwnTables(
+  database: Database,
+  modules: readonly MigratedModule[],
+): Promise<void> {
+  const { user, database: name } = await readFacts(database);
+  const names = modules.flatMap((module) => createdTables(database, module, 'every step'));
+  // Before the versions: another instance may be migrating, and commits tables and versions together.
+  const relations = await selectRelations(database, [versionTable, formerVersionTable, ...names]);
+  const found = new Map(relations.map((relation) => [relation.name, relation]));
+  const versions = found.get(versionTable);
+  const isForeign =
+    versions !== undefined && !['module', 'version'].every((column) => versions.columns.includes(column));
+  if (isForeign) throw foreignTables(name, user, [versionTable]);
+  const isUsed = versions !== undefined || found.has(formerVersionTable);
+  const unowned = isUsed ? relations.filter(({ isOwned }) => !isOwned) : [];
+  if (unowned.length > 0) throw unownedTables(name, user, unowned);
+  const known = versions === undefined ? new Map<string, number>() : await readVersions(database);
+  if (known.size === 0 && found.has(formerVersionTable)) return; // the migration finds out which steps are missing
+  const missing = modules.flatMap((module) =>
+    createdTables(database, module, { version: known.get(module.name) ?? 0 }),
+  );
+  const taken = missing.filter((table) => found.has(table));
+  if (taken.length > 0) throw foreignTables(name, user, taken);
+}
+
+function foreignTables(database: string, user: string, tables: readonly string[]): DatabaseRefused {
+  return new DatabaseRefused(
+    `The database ${database} has tables of another program under names that the service uses (${tables.join(', ')}). Nothing was changed; set DATABASE_URL to another database, or give the service a schema of its own: create schema bienvenue authorization ${user}; alter role ${user} set search_path = bienvenue.`,
+  );
+}
+
+function unownedTables(database: string, user: string, tables: readonly Relation[]): DatabaseRefused {
+  const owners = [...new Set(tables.map(({ owner }) => owner))].join(' and ');
+  const statements = tables.map(({ name }) => `alter table ${name} owner to ${user};`).join(' ');
+  return new DatabaseRefused(
+    `Tables of the service in the database ${database} belong to ${owners}, so ${user} cannot maintain them. Run as a superuser: ${statements}`,
+  );
 }
 
 /** Converts an error with which PostgreSQL answered a connection: a wrong password, a missing database, a wrong option. */

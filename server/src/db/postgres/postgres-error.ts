@@ -2,11 +2,13 @@
 // run again. The codes are SQLSTATEs (PostgreSQL, appendix A).
 import pg from 'pg';
 import { Problem } from '../../kit/problem.ts';
-import { ReferenceViolation, UniqueViolation } from '../database.ts';
+import { DatabaseRefused, ReferenceViolation, UniqueViolation } from '../database.ts';
 import '../problem.ts';
 
 const uniqueViolation = '23505';
 const referenceViolation = '23503';
+/** A statement on a table of another role, in a schema without the right to create, and the like. */
+const insufficientPrivilege = '42501';
 /** A change in a read-only transaction: the server is a standby, or was made read-only. */
 const readOnlyTransaction = '25006';
 /** A prepared statement was discarded, or exists already: another client's connection, given to us by a pooler. */
@@ -55,13 +57,21 @@ export function isOfServer(error: unknown): boolean {
   return code === undefined || /^(?:08|53|57P)/.test(code);
 }
 
-/** Returns the error for the caller: a problem for a temporary fault, `UniqueViolation`, `ReferenceViolation`, or the error itself. */
+/**
+ * Returns the error for the caller: a problem for a temporary fault, `UniqueViolation`, `ReferenceViolation`,
+ * `DatabaseRefused` for a missing right, or the error itself.
+ */
 export function toError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof Problem) return error;
   const code = answerOf(error);
   const details = { cause: error, retryAfterSeconds: 2 };
   if (code === uniqueViolation) return new UniqueViolation(error.message, { cause: error });
   if (code === referenceViolation) return new ReferenceViolation(error.message, { cause: error });
+  if (code === insufficientPrivilege)
+    return new DatabaseRefused(
+      `PostgreSQL: ${error.message}. The user in DATABASE_URL must own the database and the tables of the service in it.`,
+      { cause: error },
+    );
   if (code === readOnlyTransaction)
     return new Problem('database_read_only', { ...details, message: `PostgreSQL: ${error.message}` });
   if (code !== undefined && foreignStatement.has(code))

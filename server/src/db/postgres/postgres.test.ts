@@ -5,7 +5,7 @@ import { useDatabase, withDatabase } from '../../../test/support/engines.ts';
 import { postgresProxy, type PostgresProxy } from '../../../test/support/postgres-proxy.ts';
 import type { CoreTables } from '../../../test/support/tables.ts';
 import { isProblem } from '../../kit/problem.ts';
-import type { Database } from '../database.ts';
+import { DatabaseRefused, type Database } from '../database.ts';
 import { connectDatabase } from '../open-database.ts';
 import { statementsFor } from '../statement.ts';
 
@@ -220,6 +220,7 @@ const answers: readonly (readonly [code: string, name: string, keeps: boolean, r
   ['23505', 'unique violation', true, false],
   ['23503', 'foreign key violation', true, false],
   ['22012', 'division by zero', true, false],
+  ['42501', 'insufficient privilege', true, false],
   ['57014', 'query canceled', true, false],
   ['53200', 'out of memory', true, false],
   ['40001', 'serialization failure', true, true],
@@ -237,6 +238,7 @@ const answers: readonly (readonly [code: string, name: string, keeps: boolean, r
 
 /** Returns whether the caller gets the right error: a temporary fault is not answered as a bug of the service. */
 function isAnswerTo(code: string, error: unknown): boolean {
+  if (code === '42501') return error instanceof DatabaseRefused;
   if (code === '25006') return isProblem(error, 'database_read_only');
   return isUnavailable(error) === /^(?:08|40|53|57|58|26|42P05)/.test(code);
 }
