@@ -2,6 +2,8 @@
 // the start instead of with the first connection.
 import { tlsModes } from '../kit/postgres/postgres-tls.ts';
 import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
+import { asciiDomain } from '../kit/text/domain.ts';
+import { nearest } from './option-name.ts';
 import { OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';
@@ -18,7 +20,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new OptionFault(`must be a URL whose user and password are percent-encoded; ${encoding}`);
+    throw new OptionFault(`must be a URL whose user, password and host are percent-encoded; ${encoding}`);
   }
 }
 
@@ -71,13 +73,83 @@ function requireUsable(url: URL): void {
   const names = [...url.searchParams.keys()];
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined) throw new OptionFault(`must be a URL with the parameter ${repeated} only once`);
+  requireKnownParameters(url.searchParams);
   const mode = url.searchParams.get('sslmode');
   if (mode !== null && !Object.hasOwn(tlsModes, mode))
     throw new OptionFault(`must be a URL with an sslmode of ${Object.keys(tlsModes).join(', ')}`);
-  if (url.searchParams.has('schema'))
+  const negotiation = url.searchParams.get('sslnegotiation');
+  if (negotiation !== null && !['postgres', 'direct'].includes(negotiation))
+    throw new OptionFault('must be a URL with an sslnegotiation of postgres, direct');
+  requireHost(decoded(url.hostname));
+  requireHost(url.searchParams.get('host') ?? '');
+}
+
+/** Parameters of a `postgres://` URL that the driver or the service reads. */
+export const postgresParameters = [
+  ...['user', 'password', 'host', 'port', 'target_session_attrs', 'options', 'client_encoding'],
+  ...['application_name', 'fallback_application_name'],
+  ...['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat'],
+  ...['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'query_timeout'],
+] as const;
+
+/** Parameters of libpq that the driver does not read (PostgreSQL 18, §32.1.2). */
+export const libpqParameters = [
+  ...['hostaddr', 'passfile', 'service', 'servicefile', 'replication', 'load_balance_hosts'],
+  ...['connect_timeout', 'tcp_user_timeout'],
+  ...['keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count'],
+  ...['sslcompression', 'sslpassword', 'sslcertmode', 'sslcrl', 'sslcrldir', 'sslsni', 'sslkeylogfile'],
+  ...['ssl_min_protocol_version', 'ssl_max_protocol_version'],
+  ...['min_protocol_version', 'max_protocol_version', 'channel_binding', 'require_auth', 'requirepeer'],
+  ...['gssencmode', 'gsslib', 'gssdelegation', 'krbsrvname', 'scram_client_key', 'scram_server_key'],
+  ...['oauth_issuer', 'oauth_client_id', 'oauth_client_secret', 'oauth_scope'],
+] as const;
+
+const writeMode =
+  'write sslmode=verify-full for TLS with a verified certificate, sslmode=no-verify without verifying it';
+/** What to write instead of parameters of other programs. */
+const replacements: Readonly<Record<string, string>> = {
+  ssl: writeMode,
+  tls: writeMode,
+  requiressl: writeMode,
+  dbname: 'write the database in the path: postgres://host/database',
+  database: 'write the database in the path: postgres://host/database',
+  schema: 'write options=-c%20search_path%3D<name of the schema>',
+};
+
+/** @throws {OptionFault} if a parameter has no effect: without a misspelt sslmode, the connection would have no TLS. */
+function requireKnownParameters(parameters: URLSearchParams): void {
+  const known: readonly string[] = postgresParameters;
+  const unknown = [...parameters.keys()].find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  // An @ is of a password with a question mark, parts of which would be quoted.
+  if (!/^\w+$/.test(unknown) || [...parameters].flat().some((text) => text.includes('@')))
     throw new OptionFault(
-      'must be a URL without the parameter schema, which PostgreSQL does not know; write options=-c%20search_path%3D<name of the schema> instead',
+      `${databaseForm}, with known parameters only; if the part after ? belongs to the password, ${encoding}`,
     );
+  const form = `must be a URL without the parameter ${unknown}`;
+  const replacement = Object.hasOwn(replacements, unknown) ? replacements[unknown] : undefined;
+  if (replacement !== undefined)
+    throw new OptionFault(`${form}, which has no effect; ${replacement} instead`);
+  if ((libpqParameters as readonly string[]).includes(unknown))
+    throw new OptionFault(`${form}, which libpq knows and this service does not support; remove it`);
+  const meant = nearest(unknown.toLowerCase(), known, 1);
+  throw new OptionFault(
+    `${form}, which has no effect; ${meant === undefined ? 'remove it' : `did you mean ${meant}?`}`,
+  );
+}
+
+/** @throws {OptionFault} if no server can have the name. A folder of sockets, and an IPv6 address, are left alone. */
+function requireHost(host: string): void {
+  if (host === '' || /^[/@[]/.test(host)) return;
+  if (/^[!-~]+$/.test(host)) {
+    const labels = host.replace(/\.$/, '').split('.');
+    if (labels.every((label) => /^.{1,63}$/.test(label))) return;
+    throw new OptionFault(`must be a URL with the name of a host, which ${host} is not`);
+  }
+  const ascii = asciiDomain(host);
+  throw new OptionFault(
+    `must be a URL with the name of a host in ASCII${ascii === undefined ? '' : `; write ${ascii}`}`,
+  );
 }
 
 /** Parses the path of a file or folder. Returns it as typed. */

@@ -351,7 +351,7 @@ test('showing the options reveals no password, also of an unreachable database o
   const watch = new Watch();
   const environment = {
     PUBLIC_URL: 'https://accounts.test',
-    DATABASE_URL: `postgres://bob:${watch.keep(canary('db'))}@127.0.0.1:1/x?sslpassword=${watch.keep(canary('tls'))}`,
+    DATABASE_URL: `postgres://bob:${watch.keep(canary('db'))}@127.0.0.1:1/x?password=${watch.keep(canary('tls'))}`,
     SMTP_URL: `smtp://mailer:${watch.keep(canary('smtp'))}@127.0.0.1:1`,
     MAIL_FROM: 'a@example.org',
     SECRET_KEY: `k1 ${watch.keep(Buffer.from(canary('key').slice(0, 32)).toString('base64url'))}`,

@@ -34,7 +34,7 @@ const usableAttrs = ['any', 'read-write', 'primary'];
  * @throws {PostgresUrlFault} if it is not such a URL, or asks for a standby.
  */
 export function readPostgresUrl(text: string): PostgresServers {
-  const [, scheme = '', user = '', hosts = '', path = '', query = ''] = form.exec(text) ?? [];
+  const [, scheme = '', user = '', authority = '', path = '', query = ''] = form.exec(text) ?? [];
   if (scheme === '') throw new PostgresUrlFault('must be postgres://user:password@host/database');
   const parameters = new URLSearchParams(query);
   const attrs = parameters.get('target_session_attrs') ?? undefined;
@@ -43,36 +43,50 @@ export function readPostgresUrl(text: string): PostgresServers {
     throw new PostgresUrlFault(
       `must be a URL of a server that accepts changes: target_session_attrs must be one of ${usableAttrs.join(', ')}`,
     );
-  const urls = hosts.split(',').flatMap((host) =>
-    hostParameters(parameters).map((own) => {
-      const rest = own.toString();
-      return `${scheme}${user}${host}${path}${rest === '' ? '' : `?${rest}`}`;
-    }),
-  );
-  if (hosts.includes(',') && hosts.split(',').includes(''))
+  const named = parameters.get('host') ?? '';
+  const hosts = (named === '' ? authority : named).split(',');
+  if (hosts.length > 1 && hosts.includes(''))
     throw new PostgresUrlFault('must be a URL with a host between the commas');
+  const ports = readPorts(parameters, hosts.length);
+  const urls = hosts.map((host, i) => {
+    const own = new URLSearchParams(parameters);
+    if (named !== '') own.set('host', host);
+    const port = ports[i] ?? '';
+    if (port === '') own.delete('port');
+    else own.set('port', port);
+    const rest = own.toString();
+    const place = named === '' ? host : besideNamed(authority, user);
+    return `${scheme}${user}${place}${path}${rest === '' ? '' : `?${rest}`}`;
+  });
   if (!urls.every((url) => URL.canParse(url)))
     throw new PostgresUrlFault('must be postgres://user:password@host/database');
   return { urls, needsReadWrite: attrs === undefined ? urls.length > 1 : attrs === 'read-write' };
 }
 
-/** Returns the parameters for each host of a list in the parameter `host`. */
-function hostParameters(parameters: URLSearchParams): URLSearchParams[] {
-  const hosts = parameters.get('host')?.split(',') ?? [];
-  if (hosts.length < 2) return [parameters];
-  const ports = parameters.get('port')?.split(',') ?? [];
-  return hosts.map((host, i) => {
-    const own = new URLSearchParams(parameters);
-    own.set('host', host);
-    const port = ports[i] ?? ports[0]; // libpq: one port is for all hosts
-    if (port !== undefined && port !== '') own.set('port', port);
-    return own;
-  });
+/** Returns the part of a URL where the host is, if the parameter `host` overrides it. A user needs a host after it. */
+function besideNamed(authority: string, user: string): string {
+  const [first = ''] = authority.split(',');
+  return first === '' && user !== '' ? 'localhost' : first;
+}
+
+const maxPort = 65_535;
+
+/** Returns the parameter `port` for each host; one port is for all. An empty one is the usual port, or that of the URL. */
+function readPorts(parameters: URLSearchParams, hosts: number): string[] {
+  const ports = parameters.get('port')?.split(',') ?? [''];
+  const [first = ''] = ports;
+  if (ports.length !== 1 && ports.length !== hosts)
+    throw new PostgresUrlFault(
+      `must be a URL with one port, or as many as hosts: it has ${ports.length} ports, and hosts: ${hosts}`,
+    );
+  if (ports.some((port) => port !== '' && !(/^\d+$/.test(port) && +port >= 1 && +port <= maxPort)))
+    throw new PostgresUrlFault(`must be a URL with a port from 1 to ${maxPort}`);
+  return ports.length === 1 ? Array.from({ length: hosts }, () => first) : ports;
 }
 
 /** Returns the host and port of a server's URL, for messages: without user and password. */
 export function serverName(url: string): string {
-  const { host, searchParams } = new URL(url);
-  const [name, port] = [searchParams.get('host'), searchParams.get('port')];
-  return name === null ? host : `${name}${port === null ? '' : `:${port}`}`;
+  const { hostname, port: usual, searchParams } = new URL(url);
+  const port = searchParams.get('port') ?? usual;
+  return `${searchParams.get('host') || hostname}${port === '' ? '' : `:${port}`}`;
 }
