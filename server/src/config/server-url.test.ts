@@ -24,7 +24,7 @@ describe('a parameter of the URL of PostgreSQL', () => {
       assert.equal(refusal(`postgres://h/db?${name}=${values[name] ?? '1'}`), 'accepted'));
 
   for (const name of libpqParameters)
-    test(`${name}, which libpq has and the driver ignores, is refused`, () =>
+    test(`${name}, which libpq has and the service does not, is refused`, () =>
       assert.match(
         refusal(`postgres://h/db?${name}=1`),
         new RegExp(`without the parameter ${name}, .* does not support; remove it$`),
@@ -42,6 +42,7 @@ describe('a parameter of the URL of PostgreSQL', () => {
     ['ssl=no-verify', /; write sslmode=verify-full .* sslmode=no-verify .* instead$/],
     ['dbname=accounts', /; write the database in the path/],
     ['schema=accounts', /; write options=-c%20search_path%3D/],
+    ['statement_timeout=1', /which has no effect; remove it$/], // the service sets it after connecting
     ['connection_limit=1', /which has no effect; remove it$/],
     ['constructor=1', /which has no effect; remove it$/],
     ['=1', /with known parameters only/],

@@ -85,24 +85,27 @@ function requireUsable(url: URL): void {
 }
 
 /** Parameters of a `postgres://` URL that the driver or the service reads. */
-export const postgresParameters = [
-  ...['user', 'password', 'host', 'port', 'target_session_attrs', 'options', 'client_encoding'],
-  ...['application_name', 'fallback_application_name'],
-  ...['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat'],
-  ...['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'query_timeout'],
-] as const;
+export const postgresParameters: readonly string[] = `
+  user password host port target_session_attrs options application_name
+  sslmode sslrootcert sslcert sslkey sslnegotiation uselibpqcompat
+  lock_timeout query_timeout
+`
+  .trim()
+  .split(/\s+/);
 
-/** Parameters of libpq that the driver does not read (PostgreSQL 18, §32.1.2). */
-export const libpqParameters = [
-  ...['hostaddr', 'passfile', 'service', 'servicefile', 'replication', 'load_balance_hosts'],
-  ...['connect_timeout', 'tcp_user_timeout'],
-  ...['keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count'],
-  ...['sslcompression', 'sslpassword', 'sslcertmode', 'sslcrl', 'sslcrldir', 'sslsni', 'sslkeylogfile'],
-  ...['ssl_min_protocol_version', 'ssl_max_protocol_version'],
-  ...['min_protocol_version', 'max_protocol_version', 'channel_binding', 'require_auth', 'requirepeer'],
-  ...['gssencmode', 'gsslib', 'gssdelegation', 'krbsrvname', 'scram_client_key', 'scram_server_key'],
-  ...['oauth_issuer', 'oauth_client_id', 'oauth_client_secret', 'oauth_scope'],
-] as const;
+/** Parameters of libpq that have no effect here (PostgreSQL 18, §32.1.2). */
+export const libpqParameters: readonly string[] = `
+  hostaddr passfile service servicefile replication load_balance_hosts
+  connect_timeout tcp_user_timeout client_encoding fallback_application_name
+  keepalives keepalives_idle keepalives_interval keepalives_count
+  sslcompression sslpassword sslcertmode sslcrl sslcrldir sslsni sslkeylogfile
+  ssl_min_protocol_version ssl_max_protocol_version
+  min_protocol_version max_protocol_version channel_binding require_auth requirepeer
+  gssencmode gsslib gssdelegation krbsrvname scram_client_key scram_server_key
+  oauth_issuer oauth_client_id oauth_client_secret oauth_scope
+`
+  .trim()
+  .split(/\s+/);
 
 const writeMode =
   'write sslmode=verify-full for TLS with a verified certificate, sslmode=no-verify without verifying it';
@@ -118,8 +121,7 @@ const replacements: Readonly<Record<string, string>> = {
 
 /** @throws {OptionFault} if a parameter has no effect: without a misspelt sslmode, the connection would have no TLS. */
 function requireKnownParameters(parameters: URLSearchParams): void {
-  const known: readonly string[] = postgresParameters;
-  const unknown = [...parameters.keys()].find((name) => !known.includes(name));
+  const unknown = [...parameters.keys()].find((name) => !postgresParameters.includes(name));
   if (unknown === undefined) return;
   // An @ is of a password with a question mark, parts of which would be quoted.
   if (!/^\w+$/.test(unknown) || [...parameters].flat().some((text) => text.includes('@')))
@@ -130,9 +132,9 @@ function requireKnownParameters(parameters: URLSearchParams): void {
   const replacement = Object.hasOwn(replacements, unknown) ? replacements[unknown] : undefined;
   if (replacement !== undefined)
     throw new OptionFault(`${form}, which has no effect; ${replacement} instead`);
-  if ((libpqParameters as readonly string[]).includes(unknown))
+  if (libpqParameters.includes(unknown))
     throw new OptionFault(`${form}, which libpq knows and this service does not support; remove it`);
-  const meant = nearest(unknown.toLowerCase(), known, 1);
+  const meant = nearest(unknown.toLowerCase(), postgresParameters, 1);
   throw new OptionFault(
     `${form}, which has no effect; ${meant === undefined ? 'remove it' : `did you mean ${meant}?`}`,
   );
