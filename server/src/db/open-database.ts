@@ -3,8 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { postgresTls } from '../kit/postgres/postgres-tls.ts';
 import { defaultConnections, type Pooler } from '../kit/postgres/postgres-url.ts';
-import { Problem } from '../kit/problem.ts';
-import { DatabaseRefused, type Database } from './database.ts';
+import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
 import { rejectedConnection, requireOwnTables, requireUsablePostgres } from './postgres/postgres-check.ts';
@@ -45,7 +44,7 @@ export async function connectDatabase(
   const { openPostgres } = await import('./postgres/postgres.ts'); // pg takes 40 ms to load, which SQLite does not need
   const settings = { pooler, connections, patient };
   const database = await openPostgres(postgresTls(url).url, settings).catch((error: unknown) => {
-    throw error instanceof Problem || error instanceof DatabaseRefused ? error : rejectedConnection(error);
+    throw rejectedConnection(error);
   });
   try {
     await requireUsablePostgres(database);

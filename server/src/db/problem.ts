@@ -7,6 +7,10 @@ const databaseProblems = defineProblems('db', {
   },
 });
 
+/** What to do about a database that accepts no changes. */
+export const readOnlyRemedy =
+  'If the server is a standby, set DATABASE_URL to its primary; otherwise reset default_transaction_read_only of the role (alter role … reset), of the database or of the server';
+
 declare module '../kit/problem.ts' {
   interface ProblemCodes extends Record<keyof typeof databaseProblems, ProblemRow> {}
 }

@@ -5,6 +5,7 @@ import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectOwnDatabase, sqlitePath } from '../db/open-database.ts';
+import { readOnlyRemedy } from '../db/problem.ts';
 import { examineSqliteFile } from '../db/sqlite/sqlite-file.ts';
 import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
 import { openSigningKey } from '../keys/signing-key.ts';
@@ -55,7 +56,11 @@ async function checkServer(database: Database): Promise<Finding> {
   const { engine, connectedBy } = database;
   const says = `${engine.name} answers${connectedBy === undefined ? '' : ` (${connectedBy})`}`;
   if (await isReadOnly(database))
-    return { about: 'database', verdict: 'fault', says: `${says}, but accepts no changes: it is read-only` };
+    return {
+      about: 'database',
+      verdict: 'fault',
+      says: `${says}, but accepts no changes: it is read-only. ${readOnlyRemedy}`,
+    };
   return { about: 'database', verdict: 'ok', says };
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import pg from 'pg';
 import type { Environment } from '../../src/config/read-options.ts';
-import type { Database } from '../../src/db/database.ts';
+import { DatabaseRefused } from '../../src/db/database.ts';
 import { connectDatabase } from '../../src/db/open-database.ts';
 import { statementsFor } from '../../src/db/statement.ts';
 import { isProblem } from '../../src/kit/problem.ts';
@@ -99,32 +99,62 @@ for (const [title, bouncer, environment] of modes)
     },
   );
 
-test(
-  'a pooler in transaction mode that is declared as a session is named in the error',
-  { skip },
-  async (t) => {
-    const more = canKeepStatements ? ['max_prepared_statements = 0'] : [];
-    const { through } = await setUp(t, { mode: 'transaction', poolSize: 2, more });
-    const open = (): Promise<Database> =>
-      connectDatabase(through, { databasePooler: 'session', databaseConnections: 6 });
-    const dbs = [await open(), await open()];
-    t.after(async () => {
-      for (const db of dbs) await db.close();
-    });
-    const outcomes = await Promise.allSettled(
-      dbs.flatMap((db) => Array.from({ length: 30 }, (_, id) => db.run(selectUser, { id }))),
-    );
-    const errors = outcomes.flatMap((outcome) =>
-      outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
-    );
-    assert.ok(errors.length > 0);
-    for (const error of errors)
-      assert.ok(
-        isProblem(error, 'unavailable') && error.message.includes('DATABASE_POOLER=transaction'),
-        String(error),
+for (const databasePooler of ['session', 'none'] as const)
+  test(
+    `a pooler in transaction mode that is declared as ${databasePooler} is refused, with the right value`,
+    { skip },
+    async (t) => {
+      const { through } = await setUp(t, { mode: 'transaction', poolSize: 2 });
+      await assert.rejects(
+        connectDatabase(through, { databasePooler }),
+        (error) =>
+          error instanceof DatabaseRefused &&
+          error.message.endsWith(`Set DATABASE_POOLER=transaction, not ${databasePooler}.`),
       );
-  },
-);
+    },
+  );
+
+for (const [mode, databasePooler, poolSize] of [
+  ['session', 'session', 2],
+  ['session', 'none', 2],
+  ['session', 'session', 1],
+  ['transaction', 'transaction', 2],
+  ['transaction', 'auto', 2],
+] as const)
+  test(
+    `a pooler in ${mode} mode with ${poolSize} connections that is declared as ${databasePooler} is accepted`,
+    { skip },
+    async (t) => {
+      const { through } = await setUp(t, { mode, poolSize });
+      const db = await connectDatabase(through, { databasePooler, databaseConnections: 2 });
+      assert.deepEqual(await db.run(selectUser, { id: 1 }), []);
+      await db.close();
+    },
+  );
+
+test('what a pooler rejects is said with the remedy', { skip }, async (t) => {
+  const { through } = await setUp(t, { mode: 'transaction', poolSize: 2 });
+  const check = /^PostgreSQL rejects the connection: .*\. Check user, password, database and options/;
+  const changes: readonly (readonly [change: (url: URL) => void, says: RegExp])[] = [
+    [(url) => (url.password = 'wrong'), check],
+    [(url) => (url.username = 'missing'), check],
+    [
+      (url) => (url.search = 'options=-c%20search_path%3Dx'),
+      /remove options .* alter role … set search_path/,
+    ],
+    [(url) => (url.search = 'lock_timeout=9'), /remove lock_timeout .* alter role … set lock_timeout/],
+    [(url) => (url.pathname = '/missing'), check], // the last one: then the pooler does not answer for a while
+  ];
+  for (const [change, says] of changes) {
+    const url = new URL(through);
+    change(url);
+    await assert.rejects(
+      connectDatabase(url.href),
+      (error) => error instanceof DatabaseRefused && says.test(error.message),
+      url.search,
+    );
+  }
+});
 
 test('a transaction behind a pooler has the limits of the service', { skip }, async (t) => {
   const { through } = await setUp(t, { mode: 'transaction', poolSize: 2 });

@@ -196,6 +196,21 @@ describe(
         await on('alter role "startup owner" reset search_path');
       });
 
+    test('a role whose transactions are read-only is refused, with the setting to reset', async () => {
+      const { url, on } = await createOwned();
+      await on('alter role "startup owner" set default_transaction_read_only = on');
+      try {
+        assert.match(
+          await refusal({ DATABASE_URL: url.href }),
+          /reset default_transaction_read_only of the role/,
+        );
+        const doctor = await host.run(['doctor'], { environment: { DATABASE_URL: url.href, PORT: '0' } });
+        assert.match(doctor.stdout, /it is read-only\. .*reset default_transaction_read_only of the role/);
+      } finally {
+        await on('alter role "startup owner" reset default_transaction_read_only');
+      }
+    });
+
     test('a database that does not exist, and a server without TLS, are named in a sentence', async () => {
       const url = await create('');
       const missing = new URL(url);

@@ -23,6 +23,8 @@ export interface Manner {
    */
   readonly keepsSettings: boolean;
   readonly keepsStatements: boolean;
+  /** True if a pooler is in between, which was declared to lend each connection for a session. */
+  readonly isAssumed?: boolean;
 }
 
 /** A connection that was taken from the pool. */
@@ -51,6 +53,12 @@ export class Connection {
   /** Runs a text and returns the command that the server executed, such as `COMMIT`. */
   async control(text: string): Promise<string> {
     return (await this.#query({ text })).command;
+  }
+
+  /** Returns which process of which server serves the connection now. */
+  async backend(): Promise<string> {
+    const text = `select pg_backend_pid() || ' ' || pg_postmaster_start_time() as backend`;
+    return String((await this.#query({ text })).rows[0]?.['backend']);
   }
 
   /** Begins a transaction, with its limits where the session has none. */
@@ -82,10 +90,11 @@ export function settings(command: string, values: Readonly<Record<string, number
 export async function mannerOf(client: pg.ClientBase, pooler: Pooler, pid: number): Promise<Manner> {
   // PostgreSQL reports its process to its client; a pooler is that client, and reports a number of its own to us.
   const { processID } = client as { processID?: number | null }; // public, and missing in the types
-  const isDirect = pooler === 'none' || (pooler === 'auto' && processID === pid);
+  const isPooled = processID !== pid;
+  const isDirect = pooler === 'none' || (pooler === 'auto' && !isPooled);
   if (isDirect || pooler === 'session') {
     const says = isDirect ? 'connected directly' : 'through a pooler in session mode';
-    return { says, keepsSettings: true, keepsStatements: true };
+    return { says, keepsSettings: true, keepsStatements: true, isAssumed: isPooled };
   }
   const keepsStatements = await renamesStatements(client);
   const says = `through a pooler, as in transaction mode, ${keepsStatements ? 'which keeps prepared statements' : 'without prepared statements'}`;

@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { Problem } from '../../kit/problem.ts';
 import { DatabaseRefused, ReferenceViolation, UniqueViolation } from '../database.ts';
-import '../problem.ts';
+import { readOnlyRemedy } from '../problem.ts';
 
 const uniqueViolation = '23505';
 const referenceViolation = '23503';
@@ -73,7 +73,10 @@ export function toError(error: unknown): unknown {
       { cause: error },
     );
   if (code === readOnlyTransaction)
-    return new Problem('database_read_only', { ...details, message: `PostgreSQL: ${error.message}` });
+    return new Problem('database_read_only', {
+      ...details,
+      message: `PostgreSQL: ${error.message}. ${readOnlyRemedy}`,
+    });
   if (code !== undefined && foreignStatement.has(code))
     return new Problem('unavailable', {
       ...details,

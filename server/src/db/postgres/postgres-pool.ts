@@ -1,13 +1,14 @@
 // The connections to PostgreSQL: finds the server that accepts changes among those that the URL names, prepares new
 // connections to it, and discards connections after a fault.
 import pg from 'pg';
-import { Problem } from '../../kit/problem.ts';
+import { isProblem, Problem } from '../../kit/problem.ts';
 import {
   readPostgresUrl,
   serverName,
   type Pooler,
   type PostgresServers,
 } from '../../kit/postgres/postgres-url.ts';
+import { DatabaseRefused } from '../database.ts';
 import { Connection, mannerOf, plannerSettings, settings, type Manner } from './postgres-connection.ts';
 import { isOfServer, toError } from './postgres-error.ts';
 import '../problem.ts';
@@ -95,6 +96,33 @@ export class PostgresPool {
       if (connection.fault !== undefined) this.#discardOthersOf(client);
       client.release(connection.fault !== undefined);
     }
+  }
+
+  /**
+   * Checks that two connections of a pooler that was declared to lend them for a session have two of the server. While
+   * the pooler has other work, it may lend two also in transaction mode, which is then found by a later error.
+   * @throws {DatabaseRefused} if they have the same one: settings and prepared statements would reach other clients.
+   */
+  async requireSessions(): Promise<void> {
+    if (this.#manner?.isAssumed !== true) return;
+    const isShared = await this.use(async (one) => {
+      const server = await one.backend();
+      return this.use(async (other) => {
+        await other.begin();
+        try {
+          return (await other.backend()) === server;
+        } finally {
+          await other.control('rollback');
+        }
+      });
+    }).catch((error: unknown) => {
+      if (isProblem(error, 'unavailable')) return false; // the pooler has no second connection now
+      throw error;
+    });
+    if (isShared)
+      throw new DatabaseRefused(
+        `PostgreSQL is behind a pooler in transaction mode. Set DATABASE_POOLER=transaction, not ${this.#settings.pooler}.`,
+      );
   }
 
   async end(): Promise<void> {

@@ -217,11 +217,13 @@ async function transact<T>(connection: Connection, work: (transaction: Database)
 /**
  * Opens a PostgreSQL database. Connections are opened on demand, and again after a restart of the server.
  * @throws {Problem} unavailable if the server does not respond; database_read_only if it is a standby.
+ * @throws {DatabaseRefused} if a pooler was declared to be in another mode than it is.
  */
 export async function openPostgres(url: string, settings: PostgresSettings): Promise<Database> {
   const pool = new PostgresPool(url, settings);
   try {
     await pool.use(async () => {});
+    await pool.requireSessions();
   } catch (error) {
     await pool.end();
     throw error;
