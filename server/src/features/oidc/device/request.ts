@@ -62,6 +62,7 @@ export async function requireDeviceRequest(
     throw new Problem('device_code_used');
   if (code.isExpired) throw new Problem('device_code_expired');
   const engineClient = client as unknown as EngineClient;
+  const { scope = '', bienvenue_resource_scopes: ofResources = [] } = engineClient;
   const { clientId: id, clientName: name = id } = client;
   const { params = {} } = code;
   const claims = claimsOf(params);
@@ -70,7 +71,7 @@ export async function requireDeviceRequest(
     code,
     client: { id, name, isFirstParty: engineClient.bienvenue_first_party === true },
     engineClient,
-    access: await accessOf(db, params, engineClient.bienvenue_resource_scopes ?? []),
+    access: await accessOf(db, params, [...scope.split(' '), ...ofResources]),
     parameters: params,
     acrs: requestedAcrs({ params, claims }),
     needsAcr: claims.id_token?.acr?.essential === true,

@@ -6,7 +6,8 @@ import type { Languages } from '../../../kit/language.ts';
 import { extraClientProperties, type ExtraClientMetadata } from '../client/metadata.ts';
 import type { Resource } from '../client/client.ts';
 import { acrValues } from '../session/acr.ts';
-import { claimsByScope, type EngineClient } from '../session/account.ts';
+import type { EngineClient } from '../session/account.ts';
+import { claimsByScope } from '../session/requested-access.ts';
 import { oidcPaths } from './paths.ts';
 
 const daySeconds = dayMs / secondMs;

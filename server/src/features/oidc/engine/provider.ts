@@ -25,10 +25,10 @@ import { adapterFor, type AdapterParts } from '../token/adapter.ts';
 import { resourceServerOf, staticConfiguration, type ConfigurationParts } from './configuration.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { loadGrant } from '../session/consent.ts';
+import { createPolicy } from '../session/policy.ts';
 import type { DeviceInfo, DevicePolls } from '../token/device-polls.ts';
 import { patchProvider } from './patches.ts';
 import { oidcPaths } from './paths.ts';
-import { createPolicy } from './policy.ts';
 import { surround, type SurroundParts } from './surround.ts';
 import { currentUnit } from '../token/unit.ts';
 

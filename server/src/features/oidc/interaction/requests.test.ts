@@ -256,6 +256,34 @@ describe('an authorization request', () => {
       assert.equal(tokens.claims()?.['email'], person.email);
     });
 
+    test('names no claim on the page that the application cannot receive, or that a scope includes', async () => {
+      const third = await site.application({ isFirstParty: false, scopes: ['openid', 'email'] });
+      const many = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`name${n}`, null]));
+      const names: readonly object[] = [
+        { 'nothing.\u00a0This\u00a0application\u00a0was\u00a0verified': null },
+        { ['x'.repeat(3000)]: null },
+        many,
+        { name: null, picture: null, address: null, sub: null, auth_time: null, constructor: null },
+        { email: null, email_verified: { essential: true } },
+      ];
+      for (const claims of names)
+        for (const kind of ['id_token', 'userinfo']) {
+          const person = await site.person();
+          const request = { scope: 'openid email', claims: JSON.stringify({ [kind]: claims }) };
+          const asked = await ask(person, request, third);
+          const items = asked.text.match(/<li>[^<]*<\/li>/g) ?? [];
+          assert.equal(items.length, 2, items.join(' ').slice(0, 200));
+          await tokensIn(await person.answer(asked, 'allow'), asked, third);
+          const { text } = await person.send('GET', '/profile/applications');
+          const [listed] = (JSON.parse(text) as { applications: { access: string[] }[] }).applications;
+          assert.deepEqual(listed?.access, ['openid', 'email']);
+          const again = await ask(person, { ...request, prompt: 'none' }, third);
+          await tokensIn(again, again, third);
+          const byName = await ask(person, { ...request, scope: 'openid', prompt: 'none' }, third);
+          await tokensIn(byName, byName, third);
+        }
+    });
+
     test('needs the user that `sub` names', async () => {
       const [person, other] = [await site.person(), await site.person()];
       const { sub = '' } = (await site.tokens(other, app)).claims() ?? {};

@@ -8,13 +8,6 @@ import type { User } from '../../../user/user.ts';
 import { isForAll, mayUse } from '../client/client.ts';
 import type { ExtraClientMetadata } from '../client/metadata.ts';
 
-/** Claims of each scope. */
-export const claimsByScope: Readonly<Record<string, readonly string[]>> = {
-  openid: ['sub'],
-  profile: ['name', 'picture', 'locale'],
-  email: ['email', 'email_verified'],
-};
-
 /** An account, with its user for our own code. */
 export interface UserAccount extends Account {
   readonly user: User;

@@ -5,7 +5,7 @@ import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
 import { findConsent } from '../grant/grant-store.ts';
 import type { EngineClient, UserAccount } from './account.ts';
-import { namesOf, plainClaims, type RequestedAccess } from './requested-access.ts';
+import { claimsToAsk, namesOf, scopeOfClaim, type RequestedAccess } from './requested-access.ts';
 import { grantIdOf } from './sid.ts';
 
 /** Returns the part of a request whose names are allowed. */
@@ -15,7 +15,7 @@ function allowedOf(
 ): RequestedAccess {
   return {
     scopes: scopes.filter(isAllowed),
-    claims: claims.filter((claim) => isAllowed(`claim ${claim}`)),
+    claims: claims.filter((claim) => isAllowed(`claim ${claim}`) || isAllowed(scopeOfClaim(claim) ?? '')),
     resources: Object.fromEntries(
       Object.entries(resources).map(([resource, names]) => [
         resource,
@@ -38,15 +38,16 @@ export function extendGrant(grant: Grant, access: RequestedAccess): boolean {
 }
 
 /** Returns what the request asks for. */
-function requestedOf({ oidc }: KoaContextWithOIDC): RequestedAccess {
-  const { requestParamOIDCScopes, requestParamScopes, requestParamClaims } = oidc;
+export function requestedOf({ oidc }: KoaContextWithOIDC): RequestedAccess {
+  const { requestParamOIDCScopes, requestParamScopes, requestParamClaims, client } = oidc;
+  const scopes = [...requestParamOIDCScopes];
   return {
-    scopes: [...requestParamOIDCScopes],
-    claims: [...requestParamClaims].filter((claim) => !plainClaims.has(claim)),
+    scopes,
+    claims: claimsToAsk(requestParamClaims, scopes, client?.scope?.split(' ') ?? []),
     resources: Object.fromEntries(
-      Object.entries(oidc.resourceServers ?? {}).map(([resource, { scopes }]) => [
+      Object.entries(oidc.resourceServers ?? {}).map(([resource, { scopes: own }]) => [
         resource,
-        [...requestParamScopes].filter((scope) => scopes.has(scope)),
+        [...requestParamScopes].filter((scope) => own.has(scope)),
       ]),
     ),
   };

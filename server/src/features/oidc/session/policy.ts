@@ -1,7 +1,8 @@
 // When a person is asked: the prompts of an authorization request, in their order (OpenID Connect Core 1.0 §3.1.2.3).
 import type { interactionPolicy, KoaContextWithOIDC } from 'oidc-provider';
 import type { User } from '../../../user/user.ts';
-import { missingProof, requestedAcrs, type MissingProof } from '../session/acr.ts';
+import { requestedOf } from './consent.ts';
+import { missingProof, requestedAcrs, type MissingProof } from './acr.ts';
 
 type Policy = ReturnType<typeof interactionPolicy.base>;
 
@@ -35,6 +36,18 @@ export function createPolicy({ library, canProve, isAllowed, userOf }: PolicyPar
           : Check.NO_NEED_TO_PROMPT;
       },
     ),
+  );
+  // The engine would ask for claims that the client cannot receive, and for those that a scope includes.
+  const consent = policy.get('consent');
+  if (consent === undefined) throw new Error('The engine has no prompt of the name consent');
+  consent.checks.remove('op_claims_missing');
+  consent.checks.add(
+    new Check('op_claims_missing', 'requested claims not granted', 'consent_required', (ctx) => {
+      const granted = ctx.oidc.entities.Grant?.getOIDCClaims() ?? [];
+      return requestedOf(ctx).claims.every((claim) => granted.includes(claim))
+        ? Check.NO_NEED_TO_PROMPT
+        : Check.REQUEST_PROMPT;
+    }),
   );
   // Asked for before the sign-in, since the person may have no account yet (Initiating User Registration 1.0).
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);
