@@ -279,7 +279,8 @@ function refuse(pages: PageKit, sent: SentForm, problem: Problem): FastifyReply 
 
 /**
  * Answers a form that was refused before it was read. If waiting solves that, as with a limit, the page shows it with the
- * fields, which are read only now. Otherwise returns the address of the page: the fields may come from elsewhere.
+ * fields, which are read only now. Otherwise returns the address of the page. It has the fields if another page solves
+ * the problem, as sign-in does. Those of any other problem may come from elsewhere.
  */
 async function refuseUnread(
   pages: PageKit,
@@ -289,8 +290,9 @@ async function refuseUnread(
 ): Promise<string | undefined> {
   request.query = pages.queries.parse(request.query);
   const { retryAfterSeconds: wait } = problem;
-  const fields = wait === undefined ? {} : await readFields(request);
-  request.body ??= fields;
+  const isOurs = wait !== undefined || isSolvedElsewhere(problem);
+  request.body ??= isOurs ? await readFields(request) : {};
+  const fields = isOurs ? (request.body as FormFields) : {};
   const sent = { page, one, fields, visit: visitOf(pages, {}, request, reply) };
   if (wait === undefined) return addressOfForm(sent);
   refuse(pages, sent, problem);

@@ -131,7 +131,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     );
     const { fields } = formIn(await show(at, '/account'));
     const rejected = await post(at, '/account/passkeys/remove?x=y', { ...fields, id: 'x' });
-    assert.equal(goesTo(rejected), `/step-up?return_to=${elsewhere('/account/passkeys')}`, email);
+    assert.equal(goesTo(rejected), `/step-up?return_to=${elsewhere('/account/passkeys/remove')}`, email);
     for (const [name, value] of [
       ['accept', 'application/json'],
       ['accept', '*/*'],
@@ -139,6 +139,39 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
       const program = await at.get('/account/passkeys', { [name]: value });
       assert.deepEqual([program.status, program.headers['location']], [401, undefined]);
     }
+  });
+
+  test('is the one to which its form returns after a sign-in, with what its address had', async () => {
+    const { routes } = service.service;
+    const known: Readonly<Record<string, string>> = {
+      id: '0188f0e0-0000-7000-8000-000000000000',
+      user_code: 'BBBB-BBBB',
+      since: '1',
+      max_age: '1',
+    };
+    const pages = new Map(
+      routes.flatMap(({ url, method, isPage, parameters }) =>
+        isPage && method === 'GET' ? [[url, parameters] as const] : [],
+      ),
+    );
+    let count = 0;
+    for (const { url, method, isPage, access, schema } of routes) {
+      if (!isPage || method !== 'POST' || !['session', 'enrollment'].includes(access)) continue;
+      const reply = await post(new Browser(service), url, known);
+      const { pathname, searchParams } = new URL(goesTo(reply), 'https://accounts.test');
+      assert.equal(pathname, '/sign-in', url);
+      const back = new URL(searchParams.get('return_to') ?? '', 'https://accounts.test');
+      const parameters = pages.get(back.pathname);
+      assert.ok(parameters !== undefined, `${url} returns to ${back.pathname}, which is no page`);
+      const { properties = {} } = ((schema as { body?: object } | undefined)?.body ?? {}) as {
+        properties?: object;
+      };
+      for (const [name, value] of Object.entries(known))
+        if (parameters.includes(name) && name in properties)
+          assert.equal(back.searchParams.get(name), value, `${url} ${name}`);
+      count += 1;
+    }
+    assert.ok(count > 10, `${count}`);
   });
 
   test('leads to the recovery codes after the first factor was added in a session, and keeps the target', async () => {

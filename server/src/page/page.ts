@@ -221,25 +221,16 @@ export class PageKit {
 
   /**
    * Returns the URL of the page that solves a problem, with the address to return to; `undefined` for other problems.
+   * @param page Address of the page that sent the request, if it can be opened again.
    */
-  recoveryPage({ code }: Problem, request: FastifyRequest): string | undefined {
+  recoveryPage({ code }: Problem, request: FastifyRequest, page: string | undefined): string | undefined {
     const path = recoveryPages[code];
     if (path === undefined) return undefined;
     // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
-    const back = code === 'pending_authentication_required' ? this.returnTo(request) : this.#pageOf(request);
+    const back = code === 'pending_authentication_required' ? this.returnTo(request) : page;
     // Who sent a form had a session when the form was opened.
     const done = code === 'session_required' && request.method !== 'GET' ? 'over' : undefined;
     return addressOf(path, { return_to: back, done });
-  }
-
-  /**
-   * Returns the address of the page that sent the request. Forms post to the page's path or below:
-   * `/account/passkeys/remove`.
-   */
-  #pageOf({ method, url, query }: FastifyRequest): string {
-    const { pathname } = new URL(url, 'http://path.invalid');
-    if (method === 'GET') return addressOf(pathname, { ...this.queries.parse(query) });
-    return pathname.split('/').slice(0, 3).join('/');
   }
 }
 

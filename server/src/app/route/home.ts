@@ -103,24 +103,25 @@ export function pageSender(pages: PageKit): ProblemSender {
     const isPage = pages.paths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
-    const recovery = isPage ? pages.recoveryPage(problem, request) : undefined;
-    if (recovery !== undefined) return void seeOther(reply, recovery);
     const answer = request.method === 'POST' ? pages.forms.get(request.routeOptions.url ?? '') : undefined;
-    const back =
-      answer === undefined ? againAt(pages, request, problem) : await answer({ problem, request, reply });
-    if (answer === undefined || back !== undefined) sendProblemPage(pages, request, reply, problem, back);
+    const page =
+      answer === undefined ? addressOfPage(pages, request) : await answer({ problem, request, reply });
+    if (answer !== undefined && page === undefined) return;
+    const recovery = isPage ? pages.recoveryPage(problem, request, page) : undefined;
+    if (recovery !== undefined) return void seeOther(reply, recovery);
+    const mayTryAgain = answer !== undefined || problem.retryAfterSeconds !== undefined;
+    sendProblemPage(pages, request, reply, problem, mayTryAgain ? page : undefined);
   };
 }
 
-/** Returns the address of a page that can be shown later. */
-function againAt(
+/** Returns the address of the requested page; `undefined` if the request is for no page. */
+function addressOfPage(
   pages: PageKit,
-  { method, routeOptions: { url = '' }, query }: FastifyRequest,
-  { retryAfterSeconds }: Problem,
+  { method, url, routeOptions, query }: FastifyRequest,
 ): string | undefined {
-  if (method !== 'GET' || retryAfterSeconds === undefined || !pages.paths.has(url) || /[:*]/.test(url))
-    return undefined;
-  return addressOf(url, { ...pages.queries.parse(query) });
+  if (method !== 'GET' || !pages.paths.has(routeOptions.url ?? '')) return undefined;
+  const { pathname } = new URL(url, 'http://path.invalid');
+  return addressOf(pathname, { ...pages.queries.parse(query) });
 }
 
 /**

@@ -41,7 +41,9 @@ export function removalPage(
       const of = enrollmentSubjectOf(request);
       await enrollment.requireSubject(of);
       const rows = await list(subjectUserIdOf(of));
-      return rows.find(({ id }) => id === query['id']) ?? new Elsewhere(path);
+      return (
+        rows.find(({ id }) => id === query['id']) ?? new Elsewhere(addressOf(path, { note: query.note }))
+      );
     },
     body: ({ t, inputs }, { id }) =>
       html`<p>${t(`page.${name}.remove_what`)}</p>
@@ -54,7 +56,7 @@ export function removalPage(
       form({
         summary: 'Page: removes an authenticator',
         fields: Type.Object({ id: Type.Optional(formField) }),
-        back: () => path,
+        back: ({ id }) => addressOf(`${path}/remove`, { id: pages.queries.parse({ id }).id }),
         submit: async ({ id = '' }, { request, reply }) => {
           const of = enrollmentSubjectOf(request);
           const { renewed } = await enrollment.change(of, removal(id), request.source);

@@ -91,6 +91,24 @@ onEachEngine('the sign-in of a device', (engine) => {
     assert.equal(await poll(app, request), 'invalid_grant', 'the code works once');
   });
 
+  test('goes on after a sign-in if the session ended while a page was open', async () => {
+    const app = await television();
+    const person = await site.person();
+    const request = await begin(app);
+    const typed = await person.visit('/device');
+    await person.send('DELETE', '/sessions');
+    const signIn = await person.submit(typed, { user_code: request.user_code });
+    assert.equal(new URL(signIn.url).pathname, '/sign-in');
+    const filled = await person.signInAt(signIn);
+    assert.match(filled.text, new RegExp(`value="${request.user_code}"`), textOf(filled.text));
+    const question = await person.submit(filled);
+    await person.send('DELETE', '/sessions');
+    const again = await person.signInAt(await person.answer(question, 'allow'));
+    assert.match(textOf(again.text), /Sign in to TV on a device/);
+    assert.match(textOf((await person.answer(again, 'allow')).text), /The device is connected/);
+    assert.equal((await tokensOf(app, request)).claims()?.['email'], person.email);
+  });
+
   test('has a code that is too long to be guessed while it is valid, also with several instances', async () => {
     const app = await television();
     const request = await begin(app);

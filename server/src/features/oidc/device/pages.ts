@@ -91,6 +91,8 @@ function codePage({ pages, answers, entered }: DevicePageParts): PageRoutes['rou
         summary: 'Page: looks up the code of a device',
         fields: Type.Object({ user_code: Type.Optional(formField) }),
         keeps: ['user_code'],
+        back: ({ user_code: code }) =>
+          addressOf(path, { user_code: pages.queries.parse({ user_code: code }).user_code }),
         submit: async ({ user_code: text = '' }, { request: { session, source } }) => {
           const { userId } = session ?? { userId: 0 }; // of the access level
           const letters = lettersOf(text);

@@ -467,6 +467,20 @@ describe('an authorization request', () => {
     await tokensIn(await person.answer(first, 'allow'), one);
   });
 
+  test('whose session ended while the page was open goes on after a sign-in', async () => {
+    const third = await site.application({ isFirstParty: false, name: 'Plans' });
+    const person = await site.person();
+    for (const answer of ['allow', 'deny', 'switch']) {
+      const asked = await ask(person, {}, third);
+      await person.send('DELETE', '/sessions');
+      const signIn = await person.answer(asked, answer);
+      assert.equal(pathOf(signIn), '/sign-in');
+      const again = await person.signInAt(signIn);
+      assert.match(textOf(again.text), /Sign in to Plans/, answer);
+      assert.equal(errorIn(await person.answer(again, 'deny'), third), 'access_denied');
+    }
+  });
+
   test('that was answered, or is too old, says where to start again', async () => {
     const named = await site.application({
       name: 'Plans',
