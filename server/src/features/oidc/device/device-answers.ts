@@ -4,12 +4,11 @@ import { isProblem, Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
 import { Elsewhere } from '../../../page/form-page.ts';
 import { paths } from '../../../page/paths.ts';
-import type { SecondFactors } from '../../../identity/factor/second-factor.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
 import { engineEvents } from '../engine/event.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import { recordAllowed, type Allowed, type AllowedEvents } from '../interaction/event.ts';
-import { missingProof, resistantMethods } from '../session/acr.ts';
+import { factorToReach, hasReached, type ProofNames } from '../session/acr.ts';
 import type { Authentication, SessionView } from '../session/session-view.ts';
 import type { DeviceRequests } from './device-requests.ts';
 import { mayUseClient, type DeviceQuestion, type DeviceRequest } from './request.ts';
@@ -21,7 +20,7 @@ export interface DeviceAnswerParts {
   readonly clock: Clock;
   readonly events: AllowedEvents;
   readonly requests: DeviceRequests;
-  readonly secondFactors: Pick<SecondFactors, 'namesOf' | 'namesProving'>;
+  readonly secondFactors: ProofNames;
   readonly view: Pick<SessionView, 'authenticationOf'>;
   readonly wrongCodes: WrongCodes;
 }
@@ -98,19 +97,12 @@ export class DeviceAnswers {
   ): Promise<string | undefined> {
     const { clock, requests, secondFactors } = this.#parts;
     const { parameters, createdAt, acrs, needsAcr } = request;
-    const proof = missingProof(amr, acrs);
-    if (proof !== undefined) {
-      const names =
-        proof === 'phishing_resistant'
-          ? await secondFactors.namesProving(userId, resistantMethods)
-          : await secondFactors.namesOf(userId);
-      const factor = proof === 'phishing_resistant' ? names[0] : 'second';
-      if (names.length > 0) return addressOf(paths.stepUp, { return_to: here, factor });
-      if (needsAcr) {
-        const error = 'unmet_authentication_requirements';
-        await requests.refuse(request, error, 'the user cannot authenticate so');
-        return addressOf(oidcPaths.device, { done: 'denied' });
-      }
+    const factor = await factorToReach(secondFactors, { userId, amr }, acrs);
+    if (factor !== undefined) return addressOf(paths.stepUp, { return_to: here, factor });
+    if (needsAcr && acrs.length > 0 && !hasReached(amr, acrs)) {
+      const error = 'unmet_authentication_requirements';
+      await requests.refuse(request, error, 'the user cannot authenticate so');
+      return addressOf(oidcPaths.device, { done: 'unmet' });
     }
     // Of `max_age=0` the engine makes `prompt=login`.
     const { max_age: maxAge, prompt } = parameters;

@@ -269,8 +269,14 @@ onEachEngine('the sign-in of a device', (engine) => {
     const essential = await begin(app, {
       claims: JSON.stringify({ id_token: { acr: { essential: true, value: 'phr' } } }),
     });
-    assert.match(textOf((await enter(person, essential.user_code)).text), /was not connected/);
+    const refused = textOf((await enter(person, essential.user_code)).text);
+    assert.match(refused, /was not connected.*a sign-in method that your account does not have/);
     assert.equal(await poll(app, essential), 'unmet_authentication_requirements');
+    const unknown = await begin(app, {
+      claims: JSON.stringify({ id_token: { acr: { essential: true, value: 'urn:example:unknown' } } }),
+    });
+    await enter(person, unknown.user_code);
+    assert.equal(await poll(app, unknown), 'unmet_authentication_requirements');
     site.service.clock.advance(-2 * secondMs);
   });
 

@@ -63,7 +63,11 @@ function codePage({ pages, answers, entered }: DevicePageParts): PageRoutes['rou
     title: 'page.oidc.device_title',
     subject: (request) => sessionOf(request).id,
     query: Type.Object({ user_code: Type.Optional(formField) }),
-    done: { allowed: 'page.oidc.device_allowed', denied: 'page.oidc.device_denied' },
+    done: {
+      allowed: 'page.oidc.device_allowed',
+      denied: 'page.oidc.device_denied',
+      unmet: 'page.oidc.device_unmet',
+    },
     shows: ['user_code'],
     load: () => undefined,
     body: (visit) => {

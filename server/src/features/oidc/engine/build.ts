@@ -7,7 +7,7 @@ import { cipherOf } from '../../../keys/sealed.ts';
 import type { AuthContext } from '../../../identity/context.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { sealedInteraction, sealedToken } from '../grant/schema.ts';
-import { resistantMethods } from '../session/acr.ts';
+import { factorToReach, type ProofNames } from '../session/acr.ts';
 import { SessionView, type SessionViewParts } from '../session/session-view.ts';
 import { ClientLimit } from '../token/client-limit.ts';
 import { DevicePolls } from '../token/device-polls.ts';
@@ -23,12 +23,6 @@ export interface EngineNeeds extends Pick<SessionViewParts, 'sessions' | 'detail
   readonly secondFactors: SessionViewParts['secondFactors'] & ProofNames;
   readonly sessionCookie: { readonly name: string };
   readonly signingKeys: KeySource;
-}
-
-/** Names the factors that a user can give. The class SecondFactors does it. */
-interface ProofNames {
-  namesOf(userId: number): Promise<string[]>;
-  namesProving(userId: number, methods: readonly string[]): Promise<string[]>;
 }
 
 export interface EngineOptions extends Omit<NetworkLimitOptions, 'clock'> {
@@ -71,11 +65,8 @@ export function buildEngine(needs: EngineNeeds, options: EngineOptions): BuiltEn
     replays: new RefreshReplay({ db, clock, cipher: tokenCipher }),
     limit,
     polls: new DevicePolls(clock),
-    canProve: async ({ id }, proof) =>
-      (proof === 'second'
-        ? await secondFactors.namesOf(id)
-        : await secondFactors.namesProving(id, resistantMethods)
-      ).length > 0,
+    canReach: async ({ id: userId }, amr, acrs) =>
+      (await factorToReach(secondFactors, { userId, amr }, acrs)) !== undefined,
     sourceOf: ({ req }) => sourceOfRequest(req),
     refuse: async (ctx, error, description) => refusals.answer(ctx, error, description),
     exitOf: ({ req }, target) => pages.exits.addressFor(req, target),

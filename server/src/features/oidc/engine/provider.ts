@@ -10,7 +10,6 @@ import type {
   KoaContextWithOIDC,
 } from 'oidc-provider';
 import { secondMs } from '../../../kit/clock.ts';
-import type { User } from '../../../user/user.ts';
 import { findResource } from '../client/store.ts';
 import {
   findAccount,
@@ -20,12 +19,11 @@ import {
   type EngineClient,
   type UserAccount,
 } from '../session/account.ts';
-import type { MissingProof } from '../session/acr.ts';
 import { adapterFor, type AdapterParts } from '../token/adapter.ts';
 import { resourceServerOf, staticConfiguration, type ConfigurationParts } from './configuration.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { loadGrant } from '../session/consent.ts';
-import { createPolicy } from '../session/policy.ts';
+import { createPolicy, type PolicyParts } from '../session/policy.ts';
 import type { DeviceInfo, DevicePolls } from '../token/device-polls.ts';
 import { patchProvider } from './patches.ts';
 import { oidcPaths } from './paths.ts';
@@ -38,7 +36,7 @@ const maxAssertionSeconds = 3600;
 export interface ProviderParts
   extends Omit<ConfigurationParts, 'cookies'>, AccountParts, Omit<AdapterParts, 'unit'>, SurroundParts {
   readonly cookies: ConfigurationParts['cookies'];
-  readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
+  readonly canReach: PolicyParts['canReach'];
   readonly limit: ClientLimit;
   readonly polls: DevicePolls;
 }
@@ -75,7 +73,7 @@ export function createProvider(
       url: (_ctx, { uid, params }) => parts.addressOf(uid, params),
       policy: createPolicy({
         library: interactionPolicy,
-        canProve: parts.canProve,
+        canReach: parts.canReach,
         isAllowed: (user, client) => isAllowed(user, client, parts),
         userOf: (ctx) => (ctx.oidc.account as UserAccount | undefined)?.user,
       }),

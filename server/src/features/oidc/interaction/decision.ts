@@ -3,17 +3,16 @@ import { Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
 import { Elsewhere } from '../../../page/form-page.ts';
 import { paths } from '../../../page/paths.ts';
-import type { SecondFactors } from '../../../identity/factor/second-factor.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
 import type { AskingClient, Browser, PendingRequest, PendingRequests } from '../engine/pending-request.ts';
-import { missingProof, requestedAcrs, resistantMethods } from '../session/acr.ts';
+import { factorToReach, requestedAcrs, type ProofNames } from '../session/acr.ts';
 import type { Authentication, SessionView } from '../session/session-view.ts';
 import '../../../identity/session/problem.ts';
 
 export interface DecisionParts {
   readonly isSignUpOpen: boolean;
   readonly requests: PendingRequests;
-  readonly secondFactors: SecondFactors;
+  readonly secondFactors: ProofNames;
   readonly view: SessionView;
 }
 
@@ -118,23 +117,15 @@ async function decideLogin(
         )
       : { request: pending, session, kind: 'account' };
   }
-  const acrs = requestedAcrs(requestOf(pending));
-  const proof = missingProof(authentication.amr, acrs);
-  const isEssential = reasons.some((reason) => reason.startsWith('essential_acr'));
-  if (proof !== undefined || isEssential) {
-    const names =
-      proof === 'phishing_resistant'
-        ? await secondFactors.namesProving(session.userId, resistantMethods)
-        : await secondFactors.namesOf(session.userId);
-    const factor = proof === 'phishing_resistant' ? names[0] : 'second';
-    if (proof !== undefined && factor !== undefined && names.length > 0)
-      return new Elsewhere(addressOf(paths.stepUp, { return_to: here, factor }));
-    if (isEssential) {
-      const error = 'unmet_authentication_requirements';
-      return new Elsewhere(
-        await requests.refuse(browser, pending.uid, error, 'the user cannot authenticate so'),
-      );
-    }
+  const { userId } = session;
+  const asked = requestedAcrs(requestOf(pending));
+  const factor = await factorToReach(secondFactors, { userId, amr: authentication.amr }, asked);
+  if (factor !== undefined) return new Elsewhere(addressOf(paths.stepUp, { return_to: here, factor }));
+  if (reasons.some((reason) => reason.startsWith('essential_acr'))) {
+    const error = 'unmet_authentication_requirements';
+    return new Elsewhere(
+      await requests.refuse(browser, pending.uid, error, 'the user cannot authenticate so'),
+    );
   }
   const needsProof = reasons.some((reason) => reason === 'login_prompt' || reason === 'max_age');
   if (needsProof && !isNewer(authentication, pending))

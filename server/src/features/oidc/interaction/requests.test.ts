@@ -28,7 +28,7 @@ describe('an authorization request', () => {
   let site: ProviderSite;
   let app: Application;
   before(async () => {
-    site = await ProviderSite.open('sqlite');
+    site = await ProviderSite.open('sqlite', { REMEMBERED_DEVICE_DAYS: '30' });
     app = await site.application({ name: 'Wiki' });
   });
   after(() => site.close());
@@ -200,6 +200,35 @@ describe('an authorization request', () => {
       assert.equal((await tokensIn(reached, reached)).claims()?.['acr'], mfa);
       const lower = await ask(person, { acr_values: `${sfa} ${mfa}` });
       assert.equal((await tokensIn(lower, lower)).claims()?.['acr'], sfa, 'the first requested one');
+    });
+
+    test('asks for the first of several contexts that the user can reach', async () => {
+      const person = await site.person();
+      const code = await addApp(person);
+      await person.send('DELETE', '/sessions');
+      await person.signIn();
+      await person.send('POST', '/sessions/factor', {
+        factor: 'totp',
+        proof: code(),
+        remember_device: 'true',
+      });
+      await person.send('DELETE', '/sessions');
+      await person.signIn(); // with one factor, on a remembered device
+      const essential = { id_token: { acr: { essential: true, values: ['phr', mfa] } } };
+      for (const more of [
+        { acr_values: `phr ${mfa}` },
+        { acr_values: `${mfa} phr` },
+        { acr_values: `urn:example:unknown phr ${mfa}` },
+        { claims: JSON.stringify(essential) },
+      ] satisfies Parameters[]) {
+        const asked = await ask(person, more);
+        assert.equal(pathOf(asked), '/step-up', JSON.stringify(more));
+        assert.equal(new URL(asked.url).searchParams.get('factor'), 'second');
+        assert.match(
+          errorIn(await ask(person, { ...more, prompt: 'none' })) ?? '',
+          /^(?:interaction|login)_required$/,
+        );
+      }
     });
 
     test('asks for a passkey, if the user has one and signed in otherwise', async () => {

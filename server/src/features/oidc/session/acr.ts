@@ -11,7 +11,7 @@ const phishingResistant = 'phr';
 export const acrValues: readonly string[] = [phishingResistant, multiFactor, singleFactor];
 
 /** Authentication methods that resist phishing (RFC 8176 §2): proof of possession of a key. */
-export const resistantMethods: readonly string[] = ['pop', 'hwk', 'swk'];
+const resistantMethods: readonly string[] = ['pop', 'hwk', 'swk'];
 
 /** Returns the contexts that a session has reached, the strongest first. @param amr Its methods (RFC 8176). */
 export function reachedAcrs(amr: readonly string[]): readonly string[] {
@@ -28,19 +28,36 @@ export function acrOf(amr: readonly string[], requested: readonly string[]): str
   return requested.find((acr) => reached.includes(acr)) ?? reached[0];
 }
 
-/** What step-up has to add for one of the requested contexts. */
-export type MissingProof = 'second' | 'phishing_resistant';
+/** Names the factors that a user can give. The class SecondFactors does it. */
+export interface ProofNames {
+  namesOf(userId: number): Promise<string[]>;
+  namesProving(userId: number, methods: readonly string[]): Promise<string[]>;
+}
+
+/** Returns whether a session has reached one of the requested contexts. */
+export function hasReached(amr: readonly string[], requested: readonly string[]): boolean {
+  const reached = reachedAcrs(amr);
+  return requested.some((acr) => reached.includes(acr));
+}
 
 /**
- * Returns what a session lacks for the first requested context that can be reached; `undefined` if it has one of them, or
- * if none is known.
+ * Returns the factor that step-up asks for, so that the session reaches the first of the requested contexts that its user
+ * can reach: `second` for any second factor. `undefined` if it has one of them, or if the user can reach none.
  */
-export function missingProof(amr: readonly string[], requested: readonly string[]): MissingProof | undefined {
-  const reached = reachedAcrs(amr);
-  if (requested.some((acr) => reached.includes(acr))) return undefined;
-  const first = requested.find((acr) => acrValues.includes(acr));
-  if (first === undefined) return undefined;
-  return first === phishingResistant ? 'phishing_resistant' : 'second';
+export async function factorToReach(
+  factors: ProofNames,
+  { userId, amr }: { readonly userId: number; readonly amr: readonly string[] },
+  requested: readonly string[],
+): Promise<string | undefined> {
+  if (hasReached(amr, requested)) return undefined;
+  for (const acr of requested) {
+    if (acr === phishingResistant) {
+      const [name] = await factors.namesProving(userId, resistantMethods);
+      if (name !== undefined) return name;
+    }
+    if (acr === multiFactor && (await factors.namesOf(userId)).length > 0) return 'second';
+  }
+  return undefined;
 }
 
 /** The claim `acr` of a request (OpenID Connect Core 1.0 §5.5.1.1). */

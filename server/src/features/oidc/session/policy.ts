@@ -2,21 +2,21 @@
 import type { interactionPolicy, KoaContextWithOIDC } from 'oidc-provider';
 import type { User } from '../../../user/user.ts';
 import { requestedOf } from './consent.ts';
-import { missingProof, requestedAcrs, type MissingProof } from './acr.ts';
+import { requestedAcrs } from './acr.ts';
 
 type Policy = ReturnType<typeof interactionPolicy.base>;
 
 export interface PolicyParts {
   /** The module of the engine, which is loaded late. */
   readonly library: typeof interactionPolicy;
-  /** Returns whether the user can give the proof. */
-  readonly canProve: (user: User, proof: MissingProof) => Promise<boolean>;
+  /** Returns whether the user can reach one of the contexts by step-up, which the session with these methods has not. */
+  readonly canReach: (user: User, amr: readonly string[], acrs: readonly string[]) => Promise<boolean>;
   readonly isAllowed: (user: User, client: object) => Promise<boolean>;
   readonly userOf: (ctx: KoaContextWithOIDC) => User | undefined;
 }
 
 /** Returns the prompts. */
-export function createPolicy({ library, canProve, isAllowed, userOf }: PolicyParts): Policy {
+export function createPolicy({ library, canReach, isAllowed, userOf }: PolicyParts): Policy {
   const { base, Check, Prompt } = library;
   const policy = base();
   const login = policy.get('login');
@@ -30,8 +30,7 @@ export function createPolicy({ library, canProve, isAllowed, userOf }: PolicyPar
       async (ctx) => {
         const user = userOf(ctx);
         if (user === undefined || ctx.oidc.result?.login !== undefined) return Check.NO_NEED_TO_PROMPT;
-        const proof = missingProof(ctx.oidc.session?.amr ?? [], requestedAcrs(ctx.oidc as Requested));
-        return proof !== undefined && (await canProve(user, proof))
+        return (await canReach(user, ctx.oidc.session?.amr ?? [], requestedAcrs(ctx.oidc as Requested)))
           ? Check.REQUEST_PROMPT
           : Check.NO_NEED_TO_PROMPT;
       },
