@@ -28,8 +28,12 @@ export interface AccessRevoker {
 /** Access that a password or an address gave and that ends with it. `AccountAccess` revokes all of it. */
 export interface Revocable {
   readonly kind: AccessKind;
-  /** Ends the user's access, except the one with this handle. Inside a transaction. */
-  revokeAll(tx: Database, userId: number, options?: { readonly except?: string | undefined }): Promise<void>;
+  /** Ends the user's access, except the one with this handle. `at` is in Unix milliseconds. Inside a transaction. */
+  revokeAll(
+    tx: Database,
+    userId: number,
+    options: { readonly except?: string | undefined; readonly at: number },
+  ): Promise<void>;
 }
 
 /**

@@ -22,8 +22,7 @@ onEachEngine('contributions of a module', (engine) => {
     for (const kind of kinds)
       plugged.revokes.push({
         kind,
-        revokeAll: async (_tx, userId, { except } = {}) =>
-          void revoked.push(`${kind} ${userId === id} ${except}`),
+        revokeAll: async (_tx, userId, { except }) => void revoked.push(`${kind} ${userId === id} ${except}`),
       });
     const revokedBy = async (work: () => Promise<unknown>): Promise<string[]> => {
       revoked.length = 0;

@@ -180,7 +180,7 @@ export function createIdentity(
   const { secondFactor: policy, resetTokenMinutes: minutes } = options;
   const { secondFactors: factors, storedFactors: stored } = plugged;
   const secondFactors = new SecondFactors(context, attempts, { factors, stored, policy });
-  const access = new AccountAccess(plugged.revokes);
+  const access = new AccountAccess(plugged.revokes, clock);
   const sessionNeeds = { methods: secondFactors, access, endings: plugged.sessionEndings };
   const sessions = new Sessions(context, sessionNeeds, {
     sessionMs: options.sessionDays * dayMs,

@@ -3,13 +3,12 @@ import { applicationEvents } from './application/event.ts';
 import { clientMigrations } from './client/migrations.ts';
 import { engineEvents, tokenReusedMail } from './engine/event.ts';
 import { engineOptions } from './engine/options.ts';
-import { endAtClients } from './grant/session-end.ts';
-import { grantRevocable } from './grant/grants.ts';
+import { endAtClients, endGrantsOf } from './grant/session-end.ts';
 import { grantMigrations } from './grant/migrations.ts';
 import { sealedInteraction, sealedToken } from './grant/schema.ts';
 import { applicationAllowedMail, interactionEvents } from './interaction/event.ts';
 import { logoutMigrations } from './logout/migrations.ts';
-import { logoutsOnEnd } from './logout/outbox.ts';
+import { logoutsOnEnd, logoutsOnRevoke } from './logout/outbox.ts';
 import { registryEvents } from './registry/event.ts';
 import { registryMigrations } from './registry/migrations.ts';
 import { checkClientsFile, registryOptions } from './registry/options.ts';
@@ -23,6 +22,6 @@ export const declaration = {
   check: checkClientsFile,
   events: { ...registryEvents, ...engineEvents, ...interactionEvents, ...applicationEvents },
   mails: [applicationAllowedMail, tokenReusedMail],
-  revokes: [grantRevocable],
+  revokes: [logoutsOnRevoke(endGrantsOf)],
   sessionEndings: [logoutsOnEnd(endAtClients)],
 };

@@ -4,10 +4,9 @@ import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
 import type { AuditSource } from '../../../audit/event.ts';
 import type { Events } from '../../../identity/event.ts';
-import { findUserById } from '../../../user/store.ts';
 import { findClient } from '../client/store.ts';
-import { listConsents, listGrantIds, listGrants, removeAccess } from '../grant/grant-store.ts';
-import { endUses } from '../grant/session-store.ts';
+import { listConsents, listGrants } from '../grant/grant-store.ts';
+import { endAccess } from '../grant/session-end.ts';
 import { queueLogouts } from '../logout/outbox.ts';
 import { applicationEvents } from './event.ts';
 
@@ -79,18 +78,9 @@ export class Applications {
     const { db, clock, events } = this.#parts;
     return db.transaction(async (tx) => {
       const client = await findClient(tx, clientId);
-      const user = await findUserById(tx, userId);
-      if (client === undefined || user === undefined) return false;
-      const sids = await endUses(tx, await listGrantIds(tx, userId, clientId));
-      if (!(await removeAccess(tx, userId, clientId))) return false;
-      const { backchannelLogoutUri: uri, idTokenAlg: alg } = client;
-      const { subject } = user;
-      if (uri !== undefined && subject !== null)
-        await queueLogouts(
-          tx,
-          sids.map((sid) => ({ clientId, subject, sid, uri, alg })),
-          clock(),
-        );
+      const ended = client && (await endAccess(tx, userId, clientId));
+      if (ended === undefined) return false;
+      await queueLogouts(tx, ended, clock());
       const target = { kind: 'client', id: clientId };
       await events.emit(tx, applicationEvents.application_removed, { user: { id: userId }, target, source });
       return true;

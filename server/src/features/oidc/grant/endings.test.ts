@@ -6,6 +6,7 @@ import { programSource } from '../../../audit/event.ts';
 import { dayMs, minuteMs } from '../../../kit/clock.ts';
 import { DB } from '../../../library/db.ts';
 import { StepDatabase, type Countdown } from '../../../../test/faults/step-database.ts';
+import { rowsIn } from '../../../../test/support/contents.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { memberOf } from '../../../../test/support/request.ts';
 import type { TestCore } from '../../../../test/support/service.ts';
@@ -13,7 +14,6 @@ import { removeClient } from '../client/store.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import { confirmDevice, Program, tokensIn, type IssuedTokens } from '../test/program.ts';
 import { deviceGrant, password, Person, ProviderSite } from '../test/site.ts';
-import { removeAccess } from './grant-store.ts';
 
 const other = 'seven herons on a bicycle';
 const perUser = 3;
@@ -144,7 +144,6 @@ const endings: Readonly<Record<string, Ending>> = {
   'a change of the password in the session': {
     end: ({ person }) => sends(person, 'PUT', '/profile/password', { password, new_password: other }),
     ends: 'everything',
-    isUnnoticed: true,
   },
   'a change of the password that keeps other access': {
     end: ({ elsewhere }) =>
@@ -175,10 +174,8 @@ const endings: Readonly<Record<string, Ending>> = {
     ends: 'everything',
   },
   'taking the consent away': {
-    end: ({ site, userId, program }) =>
-      site.db.transaction((tx) => removeAccess(tx, userId, program.application.id)),
+    end: ({ person, program }) => sends(person, 'DELETE', `/profile/applications/${program.application.id}`),
     ends: 'everything',
-    isUnnoticed: true,
   },
   'removing the client': {
     end: ({ site, program }) => site.db.transaction((tx) => removeClient(tx, program.application.id)),
@@ -291,6 +288,30 @@ onEachEngine('what an application holds after', (engine) => {
         assert.equal(await logouts(stage), ends === 'nothing' || isUnnoticed ? 0 : 1);
       });
     });
+
+  test('each end is in logout tokens that name the session as the ID tokens do', async () => {
+    const quiet = new Program(
+      site,
+      await site.application({
+        backchannelLogoutUri: 'https://wiki.example.org/logout',
+        backchannelLogoutSessionRequired: false,
+      }),
+    );
+    for (const name of ['a sign-out', 'a change of the password in the session', 'taking the consent away']) {
+      const stage = { ...(await stageOf()), program: quiet };
+      const { id } = await quiet.tokensOf(stage.person);
+      assert.doesNotMatch(Buffer.from(id.split('.')[1] ?? '', 'base64url').toString(), /"sid"/);
+      await endings[name]?.end(stage);
+      const rows = await rowsIn(site.db, 'oidc_logouts');
+      const own = rows.filter((row) => row['client_id'] === quiet.application.id);
+      assert.deepEqual(
+        own.map(({ sid }) => sid),
+        [null],
+        name,
+      );
+      await site.db.query((sql) => sql.deleteFrom('oidc_logouts' as never));
+    }
+  });
 
   test('a step-up during the request is what it held before', async () => {
     const { program, person } = await stageOf();

@@ -160,17 +160,14 @@ export function listGrants(db: Database, userId: number, limit: number): Promise
   return db.run(selectUses, { userId, limit });
 }
 
-const selectIds = statement((sql, p: { userId: number; clientId: string }) =>
-  sql
-    .selectFrom('oidc_grants')
-    .select('id')
-    .where('user_id', '=', p.userId)
-    .where('client_id', '=', p.clientId),
+const selectIds = statement((sql, p: { userId: number }) =>
+  sql.selectFrom('oidc_grants').select(['id', 'client_id as clientId']).where('user_id', '=', p.userId),
 );
 
-/** Lists the ids of the grants of a user for a client. */
-export async function listGrantIds(db: Database, userId: number, clientId: string): Promise<string[]> {
-  return (await db.run(selectIds, { userId, clientId })).map(({ id }) => id);
+/** Lists the ids of the grants of a user, for one client or for all. */
+export async function listGrantIds(db: Database, userId: number, clientId?: string): Promise<string[]> {
+  const grants = await db.run(selectIds, { userId });
+  return grants.flatMap((one) => (clientId === undefined || one.clientId === clientId ? [one.id] : []));
 }
 
 const deleteByUserAndClient = statement((sql, p: { userId: number; clientId: string }) =>

@@ -1,16 +1,10 @@
-// What users have granted to applications: how it ends, and when it is removed.
+// What the provider has issued: when it is removed.
 import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
-import type { Purgeable, Revocable } from '../../../identity/contribution.ts';
-import { removeExpiredGrants, removeGrantsOf } from './grant-store.ts';
+import type { Purgeable } from '../../../identity/contribution.ts';
+import { removeExpiredGrants } from './grant-store.ts';
 import { removeExpiredInteractions } from './interaction-store.ts';
 import { removeExpiredTokens, removeExpiredUses } from './token-store.ts';
-
-/** Ends the access of applications; what ends with a session ends by itself. */
-export const grantRevocable: Revocable = {
-  kind: 'grant',
-  revokeAll: (tx, userId) => removeGrantsOf(tx, userId),
-};
 
 /** Rows of the provider that expire. */
 export function expiringRows(db: Database, clock: Clock): Purgeable[] {

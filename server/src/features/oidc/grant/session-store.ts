@@ -133,8 +133,11 @@ export async function clientsOfSessions(
   );
 }
 
-/** Ends the use of clients under grants, and returns the `sid` of each. Locks the sessions, as their end does. */
-export async function endUses(tx: Database, grantIds: readonly string[]): Promise<string[]> {
+/** Ends the use of clients under grants, and returns what has ended. Locks the sessions, as their end does. */
+export async function endUses(
+  tx: Database,
+  grantIds: readonly string[],
+): Promise<{ readonly clientId: string; readonly sid: string }[]> {
   if (grantIds.length === 0) return [];
   const used = await tx.query((sql: Sql<GrantTables>) =>
     sql.selectFrom('oidc_session_clients').select('uid').where('grant_id', 'in', grantIds),
@@ -144,8 +147,10 @@ export async function endUses(tx: Database, grantIds: readonly string[]): Promis
   await tx.query((sql: Sql<GrantTables>) =>
     sql.selectFrom('oidc_sessions').select('uid').where('uid', 'in', uids).orderBy('uid').forUpdate(),
   );
-  const ended = await tx.query((sql: Sql<GrantTables>) =>
-    sql.deleteFrom('oidc_session_clients').where('grant_id', 'in', grantIds).returning('sid'),
+  return tx.query((sql: Sql<GrantTables>) =>
+    sql
+      .deleteFrom('oidc_session_clients')
+      .where('grant_id', 'in', grantIds)
+      .returning(['client_id as clientId', 'sid']),
   );
-  return ended.map(({ sid }) => sid);
 }

@@ -10,7 +10,7 @@ import { printableLine } from '../../../kit/text/printable.ts';
 import { LogThrottle } from '../../../kit/log-throttle.ts';
 import type { Database } from '../../../db/database.ts';
 import type { OutgoingFetch } from '../../../outgoing/outgoing.ts';
-import type { EndedSession, Purgeable, SessionEnding } from '../../../identity/contribution.ts';
+import type { EndedSession, Purgeable, Revocable, SessionEnding } from '../../../identity/contribution.ts';
 import { signLogoutToken } from './logout-token.ts';
 import {
   addLogout,
@@ -103,6 +103,16 @@ export function restartLogout(db: Database, id: string, now: number): Promise<bo
 export function logoutsOnEnd(clientsOf: ClientsOf): SessionEnding {
   return async (tx, { sessions, at }) => {
     await queueLogouts(tx, await clientsOf(tx, sessions), at);
+  };
+}
+
+/** Returns the contribution that ends the access of applications, and stores the logouts of the sessions that end there. */
+export function logoutsOnRevoke(
+  endGrants: (tx: Database, userId: number) => Promise<readonly ClientSession[]>,
+): Revocable {
+  return {
+    kind: 'grant',
+    revokeAll: async (tx, userId, { at }) => queueLogouts(tx, await endGrants(tx, userId), at),
   };
 }
 
