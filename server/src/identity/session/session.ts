@@ -124,11 +124,16 @@ export class Sessions {
 
   /**
    * Returns the live session with this handle, for a module that stores handles; `undefined` if it has ended. It does not
-   * count as a use of the session.
+   * count as a use of the session, unless `isUse` is true.
    */
-  async findByHandle(id: string, db: Database = this.#db): Promise<Session | undefined> {
-    const row = await findSession(db, id);
-    return row !== undefined && this.#isLive(row) ? toSession(row) : undefined;
+  async findByHandle(
+    id: string,
+    { isUse = false }: { readonly isUse?: boolean } = {},
+  ): Promise<Session | undefined> {
+    const row = await findSession(this.#db, id);
+    if (row === undefined || !this.#isLive(row)) return undefined;
+    if (isUse) this.#seen.note(row.lookup_key, row.last_seen_at);
+    return toSession(row);
   }
 
   #isLive(row: SessionRow): boolean {

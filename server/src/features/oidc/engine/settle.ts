@@ -55,7 +55,7 @@ async function settleToken(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
         );
         await noteUse(parts, tx, ctx);
       });
-      addExpiry(ctx);
+      addExpiry(parts, ctx, unit);
     }
   } catch (error) {
     if (error instanceof ReferenceViolation)
@@ -71,7 +71,7 @@ async function settleToken(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
 
 /** Answers a refresh token that was used a moment ago with its successor and a new access token. */
 async function answerAgain(
-  { db, replays }: SettleParts,
+  { db, clock, replays }: SettleParts,
   ctx: KoaContextWithOIDC,
   unit: Unit,
   replay: Replay,
@@ -90,7 +90,7 @@ async function answerAgain(
   }
   Object.assign(ctx.body as TokenAnswer, {
     refresh_token: replay.successor,
-    refresh_token_expires_in: replay.exp - Math.floor(Date.now() / secondMs),
+    refresh_token_expires_in: announced(clock, unit, replay.exp - Math.floor(Date.now() / secondMs)),
   });
 }
 
@@ -107,10 +107,15 @@ function slowDown({ polls }: SettleParts, ctx: KoaContextWithOIDC): void {
 }
 
 /** Tells the client when its refresh token expires, which OAuth leaves out. */
-function addExpiry({ body, oidc }: KoaContextWithOIDC): void {
+function addExpiry({ clock }: SettleParts, { body, oidc }: KoaContextWithOIDC, unit: Unit): void {
   const { RefreshToken: token } = oidc.entities;
   if ((body as TokenAnswer).refresh_token !== undefined && token !== undefined)
-    (body as TokenAnswer).refresh_token_expires_in = token.remainingTTL;
+    (body as TokenAnswer).refresh_token_expires_in = announced(clock, unit, token.remainingTTL);
+}
+
+/** Returns the seconds for which a refresh token is valid that may end with its session. */
+function announced(clock: Clock, { seen: { sessionEndsAt = Infinity } }: Unit, seconds: number): number {
+  return Math.max(0, Math.min(seconds, Math.floor((sessionEndsAt - clock()) / secondMs)));
 }
 
 /** Ends the grant of a code or token that was presented after its use (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */

@@ -289,6 +289,32 @@ onEachEngine('what an application holds after', (engine) => {
       });
     });
 
+  test('its refreshes is what it held, until the maximum age of the session', async () => {
+    const { program, person, core } = await stageOf();
+    let { refresh } = await program.tokensOf(person);
+    for (let day = 3; day < 30; day += 3) {
+      site.service.clock.advance(3 * dayMs);
+      const reply = await program.refresh(refresh);
+      ({ refresh } = tokensIn(reply));
+      await core.sessions.flush();
+      const seconds = Number(memberOf(reply.body, 'refresh_token_expires_in'));
+      const left = (Math.min(7, 30 - day) * dayMs) / 1000;
+      assert.ok(seconds <= left && seconds > left - 60, `${seconds} on day ${day}`);
+    }
+    site.service.clock.advance(3 * dayMs);
+    assert.equal((await program.refresh(refresh)).status, 400);
+  });
+
+  test('introspection alone ends with the idle limit of the session', async () => {
+    const { program, person, core } = await stageOf();
+    const { refresh } = await program.tokensOf(person);
+    for (const isActive of [true, false]) {
+      site.service.clock.advance(4 * dayMs);
+      assert.equal(await program.isActive(refresh), isActive);
+      await core.sessions.flush();
+    }
+  });
+
   test('each end is in logout tokens that name the session as the ID tokens do', async () => {
     const quiet = new Program(
       site,

@@ -20,7 +20,8 @@ import { sidOf } from './sid.ts';
 /** Finds sessions. The class Sessions does it. */
 interface SessionFinder {
   find(token: string): Promise<Session | undefined>;
-  findByHandle(id: string): Promise<Session | undefined>;
+  findByHandle(id: string, options?: { readonly isUse?: boolean }): Promise<Session | undefined>;
+  readonly life: { readonly idleMs: number };
   factorsOf(db: Database, id: string): Promise<FactorUse[]>;
 }
 
@@ -120,23 +121,23 @@ export class SessionView {
     };
   }
 
-  /** Returns the live session of a token under a grant, as the engine stores it; `undefined` if it has ended. */
-  async findOfToken({
-    sessionId,
-    uid,
-    clientId,
-    grantId,
-  }: TokenSession): Promise<AdapterPayload | undefined> {
-    const session = await this.#parts.sessions.findByHandle(sessionId);
+  /**
+   * Returns the live session of a token under a grant, as the engine stores it, and when it ends if it is not used again
+   * (Unix milliseconds); `undefined` if it has ended.
+   * @param isUse It counts as a use of the session.
+   */
+  async findOfToken(
+    { sessionId, uid, clientId, grantId }: TokenSession,
+    isUse: boolean,
+  ): Promise<{ readonly payload: AdapterPayload; readonly endsAt: number } | undefined> {
+    const { clock, sessions, details } = this.#parts;
+    const session = await sessions.findByHandle(sessionId, { isUse });
     if (session === undefined) return undefined;
-    const accountId = await this.#parts.details.subjectOf(session);
+    const accountId = await details.subjectOf(session);
+    const authorizations = { [clientId]: { grantId } };
     return {
-      ...frame,
-      kind: 'Session',
-      jti: uid,
-      uid,
-      accountId,
-      authorizations: { [clientId]: { grantId } },
+      payload: { ...frame, kind: 'Session', jti: uid, uid, accountId, authorizations },
+      endsAt: Math.min(session.expiresAt, clock() + sessions.life.idleMs),
     };
   }
 

@@ -251,9 +251,12 @@ async function isInUse(
     seen?.grants.set(grantId, { ...parse(grantPayload), jti: grantId });
   if (uid === null || grantId === null || clientId === null) return isOwnerEnabled(db, row);
   if (sessionId === null) return false;
+  // A refresh is a use of the session by its person; userinfo and introspection are not.
+  const isUse = row.kind === 'RefreshToken' && row.consumedAt === null && unit()?.mayReplay === true;
+  const found = await sessions.findOfToken({ sessionId, uid, clientId, grantId }, isUse);
+  if (seen !== undefined && found !== undefined) seen.sessionEndsAt = found.endsAt;
   // A step-up at the same time gives the session another handle.
-  const session =
-    (await sessions.findOfToken({ sessionId, uid, clientId, grantId })) ?? (await sessions.findByUid(uid));
+  const session = found?.payload ?? (await sessions.findByUid(uid));
   if (session !== undefined) seen?.sessions.set(uid, session);
   return session !== undefined;
 }

@@ -53,6 +53,8 @@ export interface Seen {
   readonly clients: Map<string, Client>;
   /** Digests of the secrets of clients. */
   readonly secrets: Map<string, readonly Uint8Array[]>;
+  /** When the session ends with which the tokens of the request end, if it is not used again. Unix milliseconds. */
+  sessionEndsAt?: number;
 }
 
 export class Unit {
