@@ -61,6 +61,12 @@ export class Exits {
   }
 }
 
+/** Returns the host of an application's address; its scheme, if it belongs to a program on the device. */
+export function placeOf(address: string): string {
+  const { host, protocol } = URL.parse(address) ?? { host: '', protocol: address };
+  return host === '' || !/^https?:$/.test(protocol) ? `${protocol}//` : host;
+}
+
 /** Returns whether a browser came to a request by a form of this service, also after further redirects. */
 function followsForm({ method, headers }: Navigation): boolean {
   return method !== 'GET' || headers['sec-fetch-site'] === 'same-origin';

@@ -8,7 +8,7 @@ import { Message } from '../../http/fields.ts';
 import { addressOf, notice } from '../../http/markup.ts';
 import { wantsPage } from '../../http/pages.ts';
 import { sendProblem, type ProblemSender } from '../../http/reply/problem-handler.ts';
-import { exitPath } from '../../page/exit.ts';
+import { exitPath, placeOf } from '../../page/exit.ts';
 import { form, pageForms } from '../../page/form-page.ts';
 import { problemText } from '../../page/form.ts';
 import { formField, seeOther, type PageKit } from '../../page/page.ts';
@@ -164,7 +164,7 @@ export function exitPages(pages: PageKit): FastifyPluginAsync {
         const target = pages.exits.open(request.query.to ?? '');
         if (target === undefined) throw new Problem('not_found');
         const t = pages.translate(request);
-        const body = html`<p>${t('page.exit.what', { host: target.host })}</p>
+        const body = html`<p>${t('page.exit.what', { host: placeOf(target.href) })}</p>
           <p><a class="button" href="${target.href}">${t('page.exit.act')}</a></p>`;
         return pages.send(request, reply, {
           title: t('page.exit.title'),

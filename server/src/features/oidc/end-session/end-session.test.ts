@@ -142,8 +142,19 @@ onEachEngine('an application signs a user out', (engine) => {
     const mixed = await person.visit(logoutUrl({ id_token_hint: hint, client_id: elsewhere.id }));
     assert.match(textOf(mixed.text), /client_id does not match/);
     const unknown = await person.visit(logoutUrl({ client_id: 'nobody' }));
-    assert.match(textOf(unknown.text), /client_id is not registered/);
+    assert.match(textOf(unknown.text), /An application sent a sign-out request.*client_id is not registered/);
     assert.equal(await isSignedIn(person), true);
+  });
+
+  test('with a state of up to 3,500 characters, and says so of a longer one', async () => {
+    const app = await site.application({ name: 'Plans' });
+    const person = await site.person();
+    const request = { client_id: app.id, post_logout_redirect_uri: home };
+    const long = await person.visit(logoutUrl({ ...request, state: 'x'.repeat(3501) }));
+    assert.match(textOf(long.text), /Sign-out failed.*state is longer than 3500 characters/);
+    const state = 'x'.repeat(3500);
+    const page = await person.visit(logoutUrl({ ...request, state }));
+    assert.equal((await person.submit(page)).url, `${home}?state=${state}`);
   });
 
   test('in the language that it asks for', async () => {

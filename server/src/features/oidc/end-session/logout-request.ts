@@ -2,6 +2,7 @@
 import type Provider from 'oidc-provider';
 import { addressOf } from '../../../http/markup.ts';
 import { paths } from '../../../page/paths.ts';
+import { faultOfState } from '../session/state-limit.ts';
 
 /** Parameters of the request that are used. */
 export interface LogoutParameters {
@@ -51,6 +52,8 @@ export async function readLogoutRequest(
   const audience = hint === undefined ? undefined : audienceOf(hint);
   if (givenId !== undefined && audience !== undefined && givenId !== audience)
     return { error: 'invalid_request', description: 'client_id does not match the id_token_hint' };
+  const fault = faultOfState(state);
+  if (fault !== undefined) return { error: 'invalid_request', description: fault };
   const clientId = givenId ?? audience;
   const client = clientId === undefined ? undefined : await provider.Client.find(clientId);
   if (givenId !== undefined && client === undefined)

@@ -30,7 +30,7 @@ const EndSessionQuery = Type.Object({
   id_token_hint: Type.Optional(Type.String({ maxLength: 8000 })),
   client_id: parameter,
   post_logout_redirect_uri: parameter,
-  state: parameter,
+  state: Type.Optional(Type.String()), // `readLogoutRequest` limits it
   ui_locales: parameter,
 });
 

@@ -88,7 +88,6 @@ export function staticConfiguration({
       prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
       service_documentation: undefined,
     },
-    extraParams: [],
     formats: { bitsOfOpaqueRandomness: 256, customizers: { jwt: undefined } },
     routes: {
       authorization: oidcPaths.authorization,

@@ -24,6 +24,7 @@ import { resourceServerOf, staticConfiguration, type ConfigurationParts } from '
 import type { ClientLimit } from '../token/client-limit.ts';
 import { loadGrant } from '../session/consent.ts';
 import { createPolicy, type PolicyParts } from '../session/policy.ts';
+import { faultOfState } from '../session/state-limit.ts';
 import type { DeviceInfo, DevicePolls } from '../token/device-polls.ts';
 import { patchProvider } from './patches.ts';
 import { oidcPaths } from './paths.ts';
@@ -67,6 +68,12 @@ export function createProvider(
       return (await isAllowed(account.user, client, parts)) ? account : undefined;
     },
     loadExistingGrant: (ctx): Promise<Grant | undefined> => loadGrant(provider, db, ctx),
+    extraParams: {
+      state: (_ctx, state) => {
+        const fault = faultOfState(state);
+        if (fault !== undefined) throw new errors.InvalidRequest(fault);
+      },
+    },
     rotateRefreshToken: () => currentUnit()?.replay === undefined,
     extraTokenClaims: async (ctx, token) => authenticationClaims(ctx, token),
     interactions: {

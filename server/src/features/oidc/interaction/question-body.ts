@@ -1,6 +1,7 @@
 // What the page of an authorization request asks, as markup.
 import { html } from 'ghtml';
 import type { Visit } from '../../../page/form-page.ts';
+import { placeOf } from '../../../page/exit.ts';
 import { accessItems } from './access-text.ts';
 import type { Ended, Question } from './decision.ts';
 import { loginLink } from './login-link.ts';
@@ -31,12 +32,6 @@ function consentBody(
       </div>
     </form>
     !${switchLink(t, inputs)}`;
-}
-
-/** Returns the host of a redirect URI; its scheme, if it belongs to a program on the device. */
-function placeOf(uri: string): string {
-  const { host, protocol } = URL.parse(uri) ?? { host: '', protocol: uri };
-  return host === '' || !/^https?:$/.test(protocol) ? `${protocol}//` : host;
 }
 
 /** Asks which account to continue with. */

@@ -31,7 +31,7 @@ export function refusalPages({ pages, refusals }: RefusalPageParts): FastifyPlug
         const { error, description, clientName, again, isLogout = false } = refusal;
         const t = pages.translate(request);
         const link = loginLink(again, pages.publicOrigin);
-        const name = clientName ?? t('page.oidc.an_application');
+        const name = clientName ?? t(isLogout ? 'page.oidc.some_application' : 'page.oidc.an_application');
         const body = html`!${notice('fault', t(isLogout ? 'page.oidc.sign_out_refused' : 'page.oidc.refused', { name }))}
           <p>${t('page.oidc.refused_next')}</p>
           !${isLogout ? html`<p><a class="button" href="${paths.signOut}">${t('page.sign_out.act')}</a></p>` : ''}

@@ -42,6 +42,10 @@ describe('an authorization request', () => {
     return { ...(await person.visit(request.url)), request };
   }
 
+  /** The address of the page that continues at an application after a form. */
+  const exitTo = (target: string): string =>
+    site.service.core.pages.exits.addressFor({ method: 'POST', headers: {} }, target);
+
   const pathOf = ({ url }: Arrival): string => new URL(url).pathname;
 
   /** The error with which the browser arrives at the application. */
@@ -496,6 +500,26 @@ describe('an authorization request', () => {
     await tokensIn(await person.answer(first, 'allow'), one);
   });
 
+  test('has a state of up to 3,500 characters, also with the longest redirect URI', async () => {
+    const redirectUri = `https://wiki.example.org/${'c'.repeat(1975)}`;
+    const at = await site.application({ redirectUris: [redirectUri] });
+    const person = await site.person({ isSignedIn: false });
+    const state = 'x'.repeat(3500);
+    for (const prompt of ['login', 'consent']) {
+      const asked = await ask(person, { state, prompt }, at);
+      const shown = prompt === 'login' ? await person.signInAt(asked) : await person.answer(asked, 'deny');
+      assert.equal(new URL(shown.url).searchParams.get('state'), state, textOf(shown.text));
+      const exit = exitTo(shown.url);
+      assert.ok(exit.length < 8000, `${exit.length}`);
+      assert.equal((await person.visit(exit)).url, shown.url);
+    }
+    for (const long of [`${state}x`, '/'.repeat(1167)]) {
+      const { url } = await ask(person, { state: long }, at);
+      assert.equal(new URL(url).searchParams.get('error'), 'invalid_request');
+      assert.match(new URL(url).searchParams.get('error_description') ?? '', /state is longer than 3500/);
+    }
+  });
+
   test('whose session ended while the page was open goes on after a sign-in', async () => {
     const third = await site.application({ isFirstParty: false, name: 'Plans' });
     const person = await site.person();
@@ -560,6 +584,8 @@ describe('an authorization request', () => {
     assert.match(text, /Keep this access/);
     assert.match(text, /read at https:\/\/api\.wiki\.example\.org/);
     const done = await person.answer(asked, 'allow');
+    const taken = await person.visit(exitTo(done.url));
+    assert.match(textOf(taken.text), /taken to com\.example\.pad:/);
     const tokens = await tokensIn(done, asked, native);
     assert.equal(tokens.scope, 'openid email offline_access read'.split(' ').at(-1));
     const silent = await ask(person, { scope: 'openid email' }, native);
