@@ -52,6 +52,7 @@ export function entriesOf(events: readonly AuditEvent[]): Entry[] {
       event.device,
       dayOf(event),
       event.facts?.['factor'],
+      event.facts?.['name'],
     ]);
     const earlier = run.get(key);
     const entry = earlier === undefined ? undefined : entries[earlier];
@@ -82,15 +83,16 @@ export function sentenceOf(t: Translate, { event, count }: Entry): string {
   const kind = findEvent(event.reason);
   if (kind === undefined)
     return t(outcome === 'failure' ? 'page.activity.other_refused' : 'page.activity.other');
-  const { factor = '', factors = [] } = facts ?? {};
-  const own = `${kind.message}.${String(factor)}`;
+  const { factor = '', factors = [], name } = facts ?? {};
+  const own = `${kind.message}.${name === undefined ? String(factor) : 'named'}`;
   const key = rawMessage(t.language, own) === undefined ? kind.message : own;
   const text = t(key, {
     count,
+    name: String(name ?? ''),
     factor: factorName(t, String(factor)),
     factors: [factors]
       .flat()
-      .map((name) => factorName(t, String(name)))
+      .map((one) => factorName(t, String(one)))
       .join(' + '),
   });
   return text.charAt(0).toLocaleUpperCase(t.language) + text.slice(1);

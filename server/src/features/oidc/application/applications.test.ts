@@ -113,6 +113,24 @@ onEachEngine('the applications of an account', (engine) => {
     assert.equal((await openid.tokenIntrospection(app.config, back.access_token)).active, true);
   });
 
+  test('are named in the activity, in the record with their user, and in the mail', async () => {
+    const person = await site.person();
+    const app = await site.application({ name: 'Plans <b>', isFirstParty: false });
+    await allowed(person, app);
+    await person.send('DELETE', `/profile/applications/${app.id}`);
+    const { text } = await person.visit('/account/activity');
+    const shown = text.replaceAll('&#60;', '&lt;').replaceAll('&#62;', '&gt;');
+    for (const sentence of ['Signed in to', 'Access allowed to', 'Access of'])
+      assert.match(shown, new RegExp(`${sentence} Plans &lt;b&gt;`));
+    const events = (await rowsIn(site.db, 'audit_events')).filter((row) => row['target_id'] === app.id);
+    assert.equal(events.length, 3);
+    for (const { actor, actor_id: id, user_id: userId } of events)
+      assert.deepEqual([actor, Number(id)], ['user', userId]);
+    await site.service.core.outbox.deliver();
+    const kept = textOf((await person.visit('/dev/mailbox')).text);
+    assert.match(kept, /Plans (?:<b>|&lt;b&gt;|&#60;b&#62;) has access to your account/);
+  });
+
   test('lose their access by the API too, once', async () => {
     const person = await site.person();
     const app = await site.application({ isFirstParty: false });

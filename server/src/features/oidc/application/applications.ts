@@ -81,8 +81,12 @@ export class Applications {
       const ended = client && (await endAccess(tx, userId, clientId));
       if (ended === undefined) return false;
       await queueLogouts(tx, ended, clock());
-      const target = { kind: 'client', id: clientId };
-      await events.emit(tx, applicationEvents.application_removed, { user: { id: userId }, target, source });
+      await events.emit(tx, applicationEvents.application_removed, {
+        user: { id: userId },
+        target: { kind: 'client', id: clientId },
+        facts: { name: client?.name ?? clientId },
+        source,
+      });
       return true;
     });
   }

@@ -7,5 +7,6 @@ export const applicationEvents = defineEvents('application', {
     outcome: 'success',
     shownAs: 'account',
     says: 'The user took the access of an application, the target, away. Its tokens have ended.',
+    facts: { name: 'text' },
   },
 });

@@ -71,7 +71,12 @@ export class DeviceAnswers {
     await requests.allow(request, { session, authentication }, async (tx, isFirst) => {
       if (!client.isFirstParty) await recordAllowed(tx, events, { userId, client, isFirst, source });
       const target = { kind: 'client', id: client.id };
-      await events.emit(tx, engineEvents.application_signed_in, { user: { id: userId }, target, source });
+      await events.emit(tx, engineEvents.application_signed_in, {
+        user: { id: userId },
+        target,
+        facts: { name: client.name },
+        source,
+      });
     });
     return addressOf(oidcPaths.device, { done: 'allowed' });
   }

@@ -16,6 +16,7 @@ export const engineEvents = defineEvents('engine', {
     outcome: 'success',
     shownAs: 'sign_in',
     says: 'A user was signed in at an application, which is the target.',
+    facts: { name: 'text' },
   },
   application_token_reused: {
     vocabulary: 'authn_token_reuse',
@@ -23,6 +24,6 @@ export const engineEvents = defineEvents('engine', {
     shownAs: 'refusal',
     says: 'An application presented a code or a refresh token again after its use. What was issued with it has ended.',
     remedy: 'The user signs in at the application again. If it repeats, a token may have been copied there.',
-    facts: { kind: 'text' },
+    facts: { kind: 'text', name: 'text' },
   },
 });

@@ -147,15 +147,15 @@ async function endGrant(
   const { userId, clientId } = ended;
   const source = sourceOf(ctx);
   const isRefresh = ctx.oidc.params?.['grant_type'] === 'refresh_token';
+  const name = ctx.oidc.client?.clientName ?? clientId;
   await events.emit(tx, engineEvents.application_token_reused, {
     user: { id: userId },
     target: { kind: 'client', id: clientId },
-    facts: { kind: isRefresh ? 'refresh_token' : 'code' },
+    facts: { kind: isRefresh ? 'refresh_token' : 'code', name },
     source,
   });
   // A code lives for a minute, and a page that is loaded again sends it again: that is recorded only.
   if (!isRefresh) return;
-  const name = ctx.oidc.client?.clientName ?? clientId;
   const user = await findUserById(tx, userId);
   await events.send(tx, tokenReusedMail, {
     user,
@@ -180,10 +180,12 @@ async function settleOther(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
       const { AuthorizationCode: code } = ctx.oidc.entities;
       if (code === undefined) return;
       const { user } = ctx.oidc.account as UserAccount; // a code is issued for an account
+      const { clientId = '' } = code;
       await events.emit(tx, engineEvents.application_signed_in, {
         user: { id: user.id },
-        target: { kind: 'client', id: code.clientId ?? '' },
-        source: sourceOf(ctx),
+        target: { kind: 'client', id: clientId },
+        facts: { name: ctx.oidc.client?.clientName ?? clientId },
+        source: { ...sourceOf(ctx), actor: 'user', actorId: String(user.id) },
       });
       await noteUse(parts, tx, ctx);
     });

@@ -1,11 +1,15 @@
 import type { Database } from '../../../db/database.ts';
 import type { ClientSource } from '../../../identity/context.ts';
 import { defineEvents, type Events } from '../../../identity/event.ts';
-import { defineNotice } from '../../../mail/mail-kind.ts';
+import { defineMail } from '../../../mail/mail-kind.ts';
 import { findUserById } from '../../../user/store.ts';
 
 /** Mail when a user has allowed an application of a third party something for the first time. */
-export const applicationAllowedMail = defineNotice('application_allowed');
+export const applicationAllowedMail = defineMail<{ readonly name: string }>({
+  name: 'application_allowed',
+  example: { name: 'Wiki' },
+  compose: ({ name }) => ({ values: { name } }),
+});
 
 /** Events of what users allow applications. The target is the client. */
 export const interactionEvents = defineEvents('interaction', {
@@ -14,6 +18,7 @@ export const interactionEvents = defineEvents('interaction', {
     outcome: 'success',
     shownAs: 'account',
     says: 'The user allowed an application, the target, to see data of the account.',
+    facts: { name: 'text' },
   },
 });
 
@@ -22,7 +27,7 @@ export type AllowedEvents = Pick<Events, 'emit' | 'send'>;
 /** What a user has allowed, and whether it is the first time for this application. */
 export interface Allowed {
   readonly userId: number;
-  readonly client: { readonly id: string; readonly isFirstParty: boolean };
+  readonly client: { readonly id: string; readonly name: string; readonly isFirstParty: boolean };
   readonly isFirst: boolean;
   readonly source: ClientSource;
 }
@@ -34,7 +39,18 @@ export async function recordAllowed(
   { userId, client, isFirst, source }: Allowed,
 ): Promise<void> {
   const target = { kind: 'client', id: client.id };
-  await events.emit(tx, interactionEvents.application_allowed, { user: { id: userId }, target, source });
+  const facts = { name: client.name };
+  await events.emit(tx, interactionEvents.application_allowed, {
+    user: { id: userId },
+    target,
+    facts,
+    source,
+  });
   if (!isFirst || client.isFirstParty) return;
-  await events.send(tx, applicationAllowedMail, { user: await findUserById(tx, userId), source });
+  const user = await findUserById(tx, userId);
+  await events.send(tx, applicationAllowedMail, {
+    user,
+    source,
+    facts: async () => ({ facts, tokenId: null }),
+  });
 }
