@@ -9,7 +9,7 @@ import type {
 } from 'fastify';
 import { isProblem, Problem } from '../kit/problem.ts';
 import { sitesOf } from '../http/origin/cross-site.ts';
-import { AccountReads, costOf, hashes, isCountedRead } from '../http/limit/limits.ts';
+import { AccountReads, costOf, hashes, isCountedRead, storesForStrangers } from '../http/limit/limits.ts';
 import { optionalSessionGuard, sessionGuard } from '../identity/session/guard.ts';
 import { enrollmentGuard, pendingGuard } from '../identity/sign-in/guard.ts';
 import type { AccessLevel } from '../module.ts';
@@ -133,8 +133,10 @@ export function accessOf({ core, hooks }: Service): AccessOptions {
       }
       return done();
     },
-    countRead: (request, _reply, done) => {
+    countRead: (request, reply, done) => {
       const verdict = reads.take(request);
+      if (verdict === undefined && storesForStrangers(request))
+        return hooks.limits.count(request, reply, done);
       if (verdict?.isAllowed !== false) return done();
       const retryAfterSeconds = verdict.seconds;
       return hooks.throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));

@@ -51,13 +51,14 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   // The largest feature: two WebAuthn ceremonies, each with JSON routes and pages, and three purposes of a passkey.
   'features/passkey': [[''], ['enrollment', 'sign-in'], ['module.ts']],
-  // The OpenID provider: what is registered, what was issued, and the engine with its pages above them.
+  // The OpenID provider: what is registered, what was issued, requests and replies, and the engine with its pages above them.
   'features/oidc': [
     ['client'],
     ['grant'],
     ['registry'],
     ['session', 'logout'],
     ['token'],
+    ['wire'],
     ['engine'],
     ['interaction', 'end-session'],
     ['device', 'application'],

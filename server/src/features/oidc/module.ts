@@ -45,7 +45,7 @@ export const oidc = module({
       starts: registryStarts(context, options.clientsFile),
       routes: [
         { access: 'open', json: programRoutes({ engine, limit, sessionCookie }) },
-        { access: 'open', json: browserRoutes({ engine, limit, sessionCookie }) },
+        { access: 'optional', json: browserRoutes({ engine, limit, sessionCookie }) },
         { access: 'optional', pages: interactionPages(asking) },
         { access: 'optional', json: ending.routes },
         { access: 'optional', pages: ending.pages },

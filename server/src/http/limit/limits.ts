@@ -1,7 +1,7 @@
 // Limits the rate of requests per network and in total, and of reads per account. Requests that change something are counted
 // before the body and any account are read, so the answer does not depend on whether an account exists. A session check
 // is free: counting would cost more than the check.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';
 import type { Log } from '../../kit/log.ts';
@@ -30,6 +30,7 @@ interface CostConfig {
   cost?: number;
   hashes?: true;
   isFreeRead?: true;
+  storesForStrangers?: (query: unknown) => boolean;
 }
 
 /** Rate-limit units of a request that hashes a password, and of one that sends a mail. */
@@ -44,6 +45,24 @@ export function costing(units: number): object {
 /** Returns the config of a route that hashes a password: its requests are rejected early while the hasher is too busy. */
 export function hashing(units: number): object {
   return { cost: units, hashes: true } satisfies CostConfig;
+}
+
+/**
+ * Returns the config of a GET route that stores something for a client without an account: such a request costs one unit.
+ * For an account it is a read.
+ * @param stores Returns whether a request with this query stores something.
+ */
+export function storingForStrangers(stores: (query: unknown) => boolean): object {
+  return { storesForStrangers: stores } satisfies CostConfig;
+}
+
+/** Returns whether a request of a client without an account counts as one that stores something. */
+export function storesForStrangers({ query, routeOptions: { config } }: FastifyRequest): boolean {
+  return (config as CostConfig).storesForStrangers?.(query) === true; // written by storingForStrangers()
+}
+
+function isStoring(config: unknown): boolean {
+  return (config as CostConfig | undefined)?.storesForStrangers !== undefined; // written by storingForStrangers()
 }
 
 /**
@@ -63,9 +82,9 @@ export function hashes(config: unknown): boolean {
   return (config as CostConfig | undefined)?.hashes === true; // written by hashing()
 }
 
-/** Returns the cost of a request in units: none for reading, and one unless the route declares more. */
+/** Returns the cost of a request in units: none for reading what is stored, and one unless the route declares more. */
 export function costOf(method: string, config: unknown): number {
-  if (isSafe(method)) return 0;
+  if (isSafe(method)) return method === 'GET' && isStoring(config) ? 1 : 0;
   return (config as CostConfig | undefined)?.cost ?? 1; // written by costing()
 }
 
@@ -95,37 +114,46 @@ export class RequestLimits {
   install(app: FastifyInstance): void {
     app.addHook('onRequest', (request, reply, done) => {
       if (isSafe(request.method)) return done();
-      const { address, key } = this.#clientAddress.of(request);
-      this.#hint?.note(address);
-      const { config } = request.routeOptions;
-      const cost = costOf(request.method, config);
-      const { isAllowed, remaining, seconds } = this.#perNetwork.take(key, cost);
-      // Structured fields of draft-ietf-httpapi-ratelimit-headers-11 §3, §4: remaining units, and the seconds until
-      // they are reset.
-      void reply
-        .header('ratelimit-policy', this.#policy)
-        .header('ratelimit', `"address";r=${remaining};t=${seconds}`);
-      const reject = (retryAfterSeconds: number): void =>
-        this.#throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
-      if (!isAllowed) return reject(seconds);
-      const kind = kindOfTotal(config, cost);
-      if (kind === undefined) return done();
-      // Checked second, so that a single network cannot use up the total limit. It has no headers, which would reveal how
-      // many requests other clients send.
-      const all = this.#total.take(kind, cost);
-      return all.isAllowed ? done() : reject(all.seconds);
+      this.#hint?.note(this.#clientAddress.of(request).address);
+      return this.count(request, reply, done);
     });
+  }
+
+  /** Counts a request, and rejects it with `too_many_requests` above a limit. The hook of a route. */
+  count(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+    const { config } = request.routeOptions;
+    const cost = costOf(request.method, config);
+    const { isAllowed, remaining, seconds } = this.#perNetwork.take(
+      this.#clientAddress.of(request).key,
+      cost,
+    );
+    // Structured fields of draft-ietf-httpapi-ratelimit-headers-11 §3, §4: remaining units, and the seconds until they are
+    // reset.
+    void reply
+      .header('ratelimit-policy', this.#policy)
+      .header('ratelimit', `"address";r=${remaining};t=${seconds}`);
+    const reject = (retryAfterSeconds: number): void =>
+      this.#throttle.refuse(done, new Problem('too_many_requests', { retryAfterSeconds }));
+    if (!isAllowed) return reject(seconds);
+    const kind = kindOfTotal(config, cost);
+    if (kind === undefined) return done();
+    // Checked second, so that a single network cannot use up the total limit. It has no headers, which would reveal how
+    // many requests other clients send.
+    const all = this.#total.take(kind, cost);
+    return all.isAllowed ? done() : reject(all.seconds);
   }
 }
 
 /**
  * What is limited in total, each in a bucket of its own, so that a flood of one kind rejects no other: requests that hash
- * a password, that send a mail, and that verify something else. Cheap requests are limited per network only.
+ * a password, that send a mail, that store something for strangers, and that verify something else. Cheap requests are
+ * limited per network only.
  */
-const kindsOfTotal = ['hashing', 'mail', 'verification'] as const;
+const kindsOfTotal = ['hashing', 'mail', 'storing', 'verification'] as const;
 
 function kindOfTotal(config: unknown, cost: number): (typeof kindsOfTotal)[number] | undefined {
   if (hashes(config)) return 'hashing';
+  if (isStoring(config)) return 'storing';
   if (cost >= mailCost) return 'mail';
   return cost > 1 ? 'verification' : undefined;
 }

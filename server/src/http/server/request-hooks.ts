@@ -37,7 +37,7 @@ export class RequestHooks {
   readonly #origins: Origins;
   /** Delays the rejections of all hooks during a flood. */
   readonly throttle = new RejectionThrottle();
-  readonly #limits: RequestLimits;
+  readonly limits: RequestLimits;
   /** In local mode. */
   readonly #localRequests: LocalRequests | undefined;
   /** Limit of reads per account. The access levels count them. */
@@ -49,7 +49,7 @@ export class RequestHooks {
     this.headers = securityHeaders(options);
     this.clientAddress = new ClientAddress(options.trustedProxies);
     this.#origins = new Origins(options);
-    this.#limits = new RequestLimits({
+    this.limits = new RequestLimits({
       ...options,
       clientAddress: this.clientAddress,
       throttle: this.throttle,
@@ -68,7 +68,7 @@ export class RequestHooks {
     this.#localRequests?.install(app);
     answerOrigins(app, this.#origins);
     refuseCrossSite(app, this.#origins);
-    this.#limits.install(app);
+    this.limits.install(app);
   }
 
   #rejectUnservable(app: FastifyInstance): void {

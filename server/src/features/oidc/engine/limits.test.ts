@@ -1,11 +1,14 @@
 // Which requests of applications count against the limit of a network: those by which a stranger costs something, and not those by
 // which a stranger could exclude an application.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { minuteMs } from '../../../kit/clock.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
-import type { Reply } from '../../../../test/support/request.ts';
+import { sendPlain } from '../../../../test/support/integration.ts';
+import { send, type Reply } from '../../../../test/support/request.ts';
 import { countOf, Program, TestKey } from '../test/program.ts';
-import { deviceGrant, ProviderSite, type Application } from '../test/site.ts';
+import { authorizationRequest, deviceGrant, ProviderSite, type Application } from '../test/site.ts';
 import { oidcPaths } from './paths.ts';
 
 const limit = 10;
@@ -122,4 +125,97 @@ onEachEngine('the limit of a network', (engine) => {
     for (const code of codes) again.push(await device.poll(code, { from }));
     assert.equal(countOf(again, 'slow_down'), again.length);
   });
+
+  test('counts authorization requests of strangers that wait for a person, and those of an account as its reads', async () => {
+    const { url } = await authorizationRequest(app);
+    const begin = async (
+      from: string,
+      headers: Readonly<Record<string, string>> = {},
+      more = '',
+    ): Promise<Reply> =>
+      send(site.service.app, {
+        method: 'GET',
+        path: `${url.slice(site.origin.length)}${more}`,
+        headers: { accept: 'text/html', ...headers },
+        from,
+      });
+    const waiting = async (): Promise<number> =>
+      (await site.db.query((sql) => sql.selectFrom('oidc_interactions' as never).select('id' as never)))
+        .length;
+    const [from, stored] = [network(), await waiting()];
+    // Applications ask so in frames of their pages. Nothing is stored for it.
+    const asked = await several(() => begin(from, {}, '&prompt=none'));
+    assert.equal(refused(asked), 0);
+    for (const { headers } of asked) assert.match(String(headers['location']), /error=login_required/);
+    assert.equal(await waiting(), stored);
+    const replies = await several(() => begin(from));
+    assert.equal(refused(replies), 3);
+    assert.equal(await waiting(), stored + limit);
+    const last = replies.at(-1);
+    assert.match(String(last?.headers['content-type']), /^text\/html/);
+    assert.match(last?.text ?? '', /<html lang="en"/);
+    assert.ok(Number(last?.headers['retry-after']) > 0);
+    // What names a pushed request may be any request.
+    assert.equal((await begin(from, {}, '&prompt=none&request_uri=urn%3Ax')).status, 429);
+    const person = await site.person();
+    const cookie = `session_id=${person.sessionToken ?? ''}`;
+    const own = await several(() => begin(from, { cookie }, '&prompt=none'));
+    for (const { headers } of own) assert.match(String(headers['location']), /code=/);
+    const form = await several(() =>
+      send(site.service.app, { method: 'POST', path: oidcPaths.authorization, fields: {}, from: network() }),
+    );
+    assert.equal(refused(form), 0);
+  });
+
+  test('of an account is that of its reads', async () => {
+    const reading = await site.another({ ACCOUNT_READS_PER_MINUTE: '20' });
+    site.service.clock.advance(minuteMs);
+    try {
+      const person = await site.person();
+      const { url } = await authorizationRequest(app, { prompt: 'none' });
+      const replies = await several(() =>
+        send(reading.app, {
+          method: 'GET',
+          path: url.slice(site.origin.length),
+          headers: { accept: 'text/html', cookie: `session_id=${person.sessionToken ?? ''}` },
+          from: network(),
+        }),
+      );
+      assert.equal(refused(replies), 3); // one session has half of it
+    } finally {
+      await reading.close();
+    }
+  });
+});
+
+test('authorization requests of strangers store no more than the guide states', async () => {
+  const page = readFileSync(new URL('../../../../../docs/reference/limits.md', import.meta.url), 'utf8');
+  const [, ofAddress = 0, ofSite = 0, ofAll = 0] =
+    /^\| requests of applications .*?\|(.+)\|(.+)\|(.+)\|$/m
+      .exec(page)
+      ?.map((cell) => Number(cell.replaceAll(',', ''))) ?? [];
+  const site = await ProviderSite.open('sqlite');
+  try {
+    const { url } = await authorizationRequest(await site.application());
+    const begin = async (characters: number): Promise<number> => {
+      const more = `&ui_locales=${'x'.repeat(characters)}`;
+      return (await sendPlain({ method: 'GET', path: url + more, headers: { accept: 'text/html' } })).status;
+    };
+    // The longest request: the headers have 16 KiB at most.
+    let characters = 16 * 1024;
+    while ((await begin(characters)) !== 303) characters -= 256;
+    const rows = (await site.db.query((sql) =>
+      sql.selectFrom('oidc_interactions' as never).selectAll(),
+    )) as unknown as readonly { sealed: string }[];
+    const bytes = Math.max(...rows.map(({ sealed }) => sealed.length)) + 1024; // with the page of a row that is half full
+    const hour = (perMinute: number): number => (60 * perMinute * bytes) / 1e6;
+    for (const [units, stated] of [
+      [60, ofAddress],
+      [240, ofSite],
+      [6000, ofAll],
+    ] as const)
+      assert.ok(hour(units) <= stated, `${hour(units)} MB of ${units} a minute, not ${stated}`);
+  } finally {
+    await site.close();
+  }
 });

@@ -6,12 +6,13 @@ import type { AuditSource } from '../../../audit/event.ts';
 import { bodyBytes } from '../../../http/body.ts';
 import type { Cookie } from '../../../http/cookie/cookie.ts';
 import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
-import { costing } from '../../../http/limit/limits.ts';
+import { costing, storingForStrangers } from '../../../http/limit/limits.ts';
 import { changesNothing } from '../../../http/server/request-log.ts';
 import { secondMs } from '../../../kit/clock.ts';
 import { Problem } from '../../../kit/problem.ts';
 import { keySetCacheMs } from '../../../keys/signing-key-life.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
+import { limitBody } from '../wire/body.ts';
 import { oidcPaths } from './paths.ts';
 import '../../../http/problem.ts';
 
@@ -71,16 +72,29 @@ export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPlugi
 export function browserRoutes({ engine, sessionCookie }: EngineRouteParts): FastifyPluginAsync {
   return async (scope) => {
     const handler = browserHandler(engine, sessionCookie);
-    scope.get(oidcPaths.authorization, { config: otherProtocol, schema: { hide: true } }, handler);
-    scope.get(`${oidcPaths.authorization}/:uid`, { config: otherProtocol, schema: { hide: true } }, handler);
+    const schema = { hide: true };
+    // Also a HEAD would use up the request.
+    const once = { schema, exposeHeadRoute: false };
+    const config = { ...otherProtocol, ...storingForStrangers(mayWait) };
+    scope.get(oidcPaths.authorization, { ...once, config }, handler);
+    scope.get(`${oidcPaths.authorization}/:uid`, { ...once, config: otherProtocol }, handler);
     // By design applications may send the request as a form (OpenID Connect Core 1.0 §3.1.2.1). As a GET it brings the
     // session cookie along, which is SameSite=Lax.
     scope.post(
       oidcPaths.authorization,
-      { config: { ...forAnySite, ...otherProtocol, ...costing(1) }, schema: { hide: true } },
+      { config: { ...forAnySite, ...otherProtocol, ...costing(0) }, schema },
       (request, reply) => asQuery(request, reply, oidcPaths.authorization),
     );
   };
+}
+
+/**
+ * Returns whether an authorization request of a stranger may wait for a person, and is stored. One with `prompt=none` is
+ * answered `login_required`: applications send it from pages that many people open.
+ */
+function mayWait(query: unknown): boolean {
+  const { prompt, request_uri: pushed } = query as Readonly<Record<string, unknown>>;
+  return prompt !== 'none' || pushed !== undefined;
 }
 
 /** Redirects a form to the same path with its fields in the query. */
@@ -133,21 +147,6 @@ async function hand(engine: RequestHandler, request: FastifyRequest, reply: Fast
     request.log.error({ err: error, request_id: request.id }, 'A request failed');
     if (!reply.raw.headersSent) reply.raw.writeHead(500, { 'content-type': 'application/json' });
     reply.raw.end('{"error":"server_error"}');
-  }
-}
-
-/** Limits a body whose length is not named. The limit of the engine is higher; it answers an error of its reader by 400. */
-function limitBody(request: IncomingMessage): void {
-  const read = request.iterator.bind(request);
-  request.iterator = (options) => limited(read(options) as NodeJS.AsyncIterator<Buffer>); // a request has no encoding
-}
-
-async function* limited(chunks: NodeJS.AsyncIterator<Buffer>): NodeJS.AsyncIterator<Buffer> {
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > bodyBytes) throw new Error('The body is too large');
-    yield chunk;
   }
 }
 
