@@ -309,17 +309,33 @@ onEachEngine('the provider changes its engine so that', (engine) => {
     }
   });
 
-  test('its pages need no script but the one of form_post, whose form goes to the application only', async () => {
+  test('its pages need no script but the one of form_post, whose form goes to a registered URI of any form', async () => {
     const person = await site.person();
-    const { url } = await authorizationRequest(app, { response_mode: 'form_post' });
-    const { headers, text, status } = await person.send('GET', url);
-    assert.equal(status, 200);
-    assert.match(text, /name="code" value="bvo_/);
-    const policy = headers.get('content-security-policy') ?? '';
-    assert.match(
-      policy,
-      /^default-src 'none'; script-src 'sha256-[^']+'; form-action https:\/\/wiki\.example\.org;/,
-    );
+    for (const [kind, redirectUri, used] of [
+      ['web', 'https://wiki.example.org/callback', undefined],
+      ['native', 'http://[::1]/callback', 'http://[::1]:8765/callback'],
+      ['native', 'com.example.wiki:/callback', undefined],
+    ] as const) {
+      const at = await site.application({
+        kind,
+        redirectUris: [redirectUri],
+        ...(kind === 'native' && { authMethod: 'none' }),
+      });
+      const { url } = await authorizationRequest(at, {
+        response_mode: 'form_post',
+        redirect_uri: used ?? redirectUri,
+      });
+      const asked = await person.visit(url);
+      // An app of a device could be any other one: its user is always asked.
+      const { headers, text } = kind === 'native' ? await person.answer(asked, 'allow') : asked;
+      assert.match(text, /name="code" value="bvo_/);
+      assert.ok(text.includes(`action="${used ?? redirectUri}"`), text);
+      const policy = headers.get('content-security-policy') ?? '';
+      assert.match(
+        policy,
+        /^default-src 'none'; script-src 'sha256-[^']+'; frame-ancestors 'none'; base-uri 'none'$/,
+      );
+    }
   });
 
   test('a wrong client secret is refused in the same way as an unknown client', async () => {

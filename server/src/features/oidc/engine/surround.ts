@@ -73,16 +73,18 @@ function leaveForm(ctx: KoaContextWithOIDC, { exitOf }: SurroundParts): void {
   if (target !== '' && ctx.status >= 300 && ctx.status < 400) ctx.set('location', exitOf(ctx, target));
 }
 
-/** Lets the page of `form_post` send its form: by its own script, to the redirect URI and nowhere else. */
+/**
+ * Lets the page of `form_post` send its form by its own script. Its form goes to a redirect URI that is registered; browsers
+ * would apply `form-action` also to where the application redirects from there.
+ */
 function allowFormPost(ctx: KoaContextWithOIDC): void {
   const { body } = ctx;
   if (ctx.oidc.params?.['response_mode'] !== 'form_post' || typeof body !== 'string') return;
   const script = /<script>(?<text>[^]*?)<\/script>/.exec(body)?.groups?.['text'];
-  const target = URL.parse(String(ctx.oidc.params['redirect_uri']));
-  if (script === undefined || target === null) return;
+  if (script === undefined) return;
   const hash = createHash('sha256').update(script).digest('base64');
   ctx.set(
     'content-security-policy',
-    `default-src 'none'; script-src 'sha256-${hash}'; form-action ${target.origin}; frame-ancestors 'none'; base-uri 'none'`,
+    `default-src 'none'; script-src 'sha256-${hash}'; frame-ancestors 'none'; base-uri 'none'`,
   );
 }

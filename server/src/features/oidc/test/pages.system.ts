@@ -24,12 +24,18 @@ class Application {
 
   static async open(): Promise<Application> {
     const server = createServer((request, response) => {
+      const { port } = server.address() as AddressInfo;
       void text(request).then((body) => {
         const { pathname, search } = new URL(request.url ?? '/', 'http://path.invalid');
         const fields = new URLSearchParams(request.method === 'POST' ? body : search);
         response.setHeader('content-type', 'text/html');
         // A page of the application begins each request, so that the browser comes from another site.
         if (pathname === '/go') response.end(goPage(fields));
+        // As applications that send people on to another address of theirs.
+        else if (pathname === '/elsewhere')
+          response
+            .writeHead(303, { location: `http://localhost:${port}/arrived?${[...fields.keys()].join('&')}` })
+            .end();
         else response.end(`<title>x</title><p>${request.method} ${[...fields.keys()].join(' ')}`);
       });
     });
@@ -43,7 +49,7 @@ class Application {
       id: 'plans',
       name: 'Plans',
       isFirstParty: false,
-      redirectUris: [`${this.origin}/callback`],
+      redirectUris: [`${this.origin}/callback`, `${this.origin}/elsewhere`],
       postLogoutRedirectUris: [`${this.origin}/out`],
     };
     const now = site.service.clock.now();
@@ -160,6 +166,11 @@ const stories: readonly Story[] = [
     await app.send(at, '/oauth/authorize', request(app, { response_mode: 'form_post', prompt: 'consent' }));
     await at.page.locator('button[value=deny]').click();
     assert.equal(await arrives(at, app, '/callback'), 'POST error error_description state iss');
+    // A callback may redirect to another origin.
+    const elsewhere = app.origin.replace('127.0.0.1', 'localhost');
+    at.allow(elsewhere);
+    await app.send(at, '/oauth/authorize', { ...posted, redirect_uri: `${app.origin}/elsewhere` });
+    await at.page.waitForURL(`${elsewhere}/arrived?code&state&iss`);
   }),
 
   atApplication('a sign-out at the application asks, and leads back to it', async ({ app, at }) => {

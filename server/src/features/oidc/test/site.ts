@@ -205,6 +205,7 @@ export interface Arrival {
   readonly url: string;
   readonly status: number;
   readonly text: string;
+  readonly headers: Headers;
 }
 
 /** What browsers accept when they open a page. */
@@ -307,15 +308,15 @@ export class Person {
     let url = new URL(target, this.origin).href;
     let [next, body]: ['GET' | 'POST', typeof fields] = [method, fields];
     for (let steps = 0; steps < 15; steps += 1) {
-      const { status, location, text } = await this.send(next, url, body, navigation);
+      const { status, location, text, headers } = await this.send(next, url, body, navigation);
       if (location === undefined) {
         const exit = /http-equiv="refresh" content="0; url=(?<to>[^"]+)"/.exec(text)?.groups?.['to'];
-        if (exit === undefined) return { url, status, text };
-        if (!this.#opens(unescapeMarkup(exit))) return { url: unescapeMarkup(exit), status, text };
+        if (exit === undefined) return { url, status, text, headers };
+        if (!this.#opens(unescapeMarkup(exit))) return { url: unescapeMarkup(exit), status, text, headers };
         [url, next, body] = [unescapeMarkup(exit), 'GET', undefined];
         continue;
       }
-      if (!this.#opens(location)) return { url: location, status, text };
+      if (!this.#opens(location)) return { url: location, status, text, headers };
       [url, next, body] = [location, 'GET', undefined];
     }
     return assert.fail(`${target} redirects for ever, at last to ${url}`);
