@@ -142,7 +142,7 @@ onEachEngine('the provider changes its engine so that', (engine) => {
         machine().post(oidcPaths.token, clientCredentials, { headers: { dpop } }),
       ),
     );
-    assert.deepEqual([countOf(replies, 'ok'), countOf(replies, 'invalid_grant')], [1, 49]);
+    assert.deepEqual([countOf(replies, 'ok'), countOf(replies, 'invalid_dpop_proof')], [1, 49]);
   });
 
   test('a proof of a clock that is ahead is remembered for as long as it is accepted', async () => {
@@ -154,7 +154,10 @@ onEachEngine('the provider changes its engine so that', (engine) => {
     tokensIn(await machine().post(oidcPaths.token, clientCredentials, { headers }));
     clock.advance(310_000);
     await core.purge();
-    assertRefused(await machine().post(oidcPaths.token, clientCredentials, { headers }), 'invalid_grant');
+    assertRefused(
+      await machine().post(oidcPaths.token, clientCredentials, { headers }),
+      'invalid_dpop_proof',
+    );
     clock.advance(-310_000);
   });
 

@@ -2,19 +2,18 @@
 // (patches.test.ts): an update of the engine that moves what is patched shows there.
 import type Provider from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
-import { minuteMs, secondMs } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
 import { limitScopes } from '../client/scope-limit.ts';
 import { isSecret } from '../client/secret.ts';
 import { listLiveSecrets } from '../client/store.ts';
-import { useOnce } from '../grant/token-store.ts';
 import { acrOf, requestedAcrs, type RequestedAcr } from '../session/acr.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { sidOf } from '../session/sid.ts';
 import { currentUnit } from '../token/unit.ts';
-import { storedId, tokenPrefixes } from '../token/token-form.ts';
+import { tokenPrefixes } from '../token/token-form.ts';
+import { useIdentifiersOnce, type UsedOnceParts } from '../token/used-once.ts';
 
-export interface PatchParts {
+export interface PatchParts extends UsedOnceParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly origin: string;
@@ -94,16 +93,6 @@ function prefixTokens(provider: Provider): void {
       return prefix + generate.call(this);
     };
   }
-}
-
-/** A proof may come from a clock that is ahead by so much (`CHALLENGE_OK_WINDOW` of the engine), and is valid longer. */
-const skewMs = 5 * minuteMs;
-
-/** An identifier is used in one statement. The engine would look it up and then store it: two requests would both pass. */
-function useIdentifiersOnce(provider: Provider, { db }: PatchParts): void {
-  const model = (provider as unknown as { readonly ReplayDetection: object }).ReplayDetection;
-  inside(model)['unique'] = (issuer: string, identifier: string, exp: number): Promise<boolean> =>
-    useOnce(db, storedId('used', `${issuer} ${identifier}`), Math.ceil(exp * secondMs) + skewMs); // of a JWT, with a fraction
 }
 
 /** Secrets are stored as digests, and a client may have two of them while it changes from one to the other. Too many wrong ones refuse

@@ -100,11 +100,17 @@ export function createProvider(
     features: featuresOf(parts, errors, fixed.features),
   };
   const provider: Provider = new Engine(origin, configuration);
-  const networkOf = (): string => {
-    const { ctx } = Engine as unknown as { readonly ctx?: KoaContextWithOIDC };
-    return ctx === undefined ? '' : (parts.sourceOf(ctx).network ?? '');
-  };
-  patchProvider(provider, { ...parts, networkOf });
+  const running = (): KoaContextWithOIDC | undefined =>
+    (Engine as unknown as { readonly ctx?: KoaContextWithOIDC }).ctx;
+  patchProvider(provider, {
+    ...parts,
+    errors,
+    networkOf: () => {
+      const ctx = running();
+      return ctx === undefined ? '' : (parts.sourceOf(ctx).network ?? '');
+    },
+    proofOf: () => running()?.get('dpop') ?? '',
+  });
   surround(provider, parts);
   return provider;
 }

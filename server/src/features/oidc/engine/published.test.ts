@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { TestKey } from '../test/program.ts';
 import { authorizationRequest, ProviderSite, type Application, type Person } from '../test/site.ts';
 
 const page = readFileSync(new URL('../oidc.md', import.meta.url), 'utf8');
@@ -116,6 +117,14 @@ describe('docs/reference/oidc.md', () => {
     const grant = { grant_type: 'authorization_code', redirect_uri };
     const wrong = 'x'.repeat(43);
     const token = '/oauth/token';
+    const machine = await site.application({
+      kind: 'service',
+      grantTypes: ['client_credentials'],
+      redirectUris: [],
+      scopes: ['read'],
+    });
+    const dpop = await (await TestKey.create()).proof(`${site.origin}${token}`);
+    await post(token, { grant_type: 'client_credentials' }, { ...basic(machine), dpop });
     const cases: Readonly<Record<string, readonly Case[]>> = {
       token: [
         ['no client', () => post(token, { grant_type: 'refresh_token' }, {})],
@@ -136,6 +145,14 @@ describe('docs/reference/oidc.md', () => {
           async () => post(token, { ...grant, code: await code(), redirect_uri: 'https://evil.example/' }),
         ],
         ['unknown refresh token', () => post(token, { grant_type: 'refresh_token', refresh_token: 'bvr_x' })],
+        [
+          'a scope of no resource that is named',
+          () => post(token, { grant_type: 'client_credentials', scope: 'read' }, basic(machine)),
+        ],
+        [
+          'a DPoP proof that was used before',
+          async () => post(token, { grant_type: 'client_credentials' }, { ...basic(machine), dpop }),
+        ],
         [
           'refresh token of another client',
           () => post(token, { grant_type: 'refresh_token', refresh_token: refresh }, basic(other)),

@@ -130,8 +130,8 @@ async function endReused(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Unit
 
 /** As `endReused`, for a request that lost the race for a code or token. */
 async function endFamily(parts: SettleParts, ctx: KoaContextWithOIDC): Promise<void> {
-  const { AuthorizationCode, DeviceCode, RotatedRefreshToken } = ctx.oidc.entities;
-  const grantId = (AuthorizationCode ?? DeviceCode ?? RotatedRefreshToken)?.grantId;
+  const { AuthorizationCode, RotatedRefreshToken } = ctx.oidc.entities; // a device may poll twice
+  const grantId = (AuthorizationCode ?? RotatedRefreshToken)?.grantId;
   if (grantId !== undefined) await parts.db.transaction((tx) => endGrant(parts, tx, ctx, grantId));
 }
 

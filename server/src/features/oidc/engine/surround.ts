@@ -1,12 +1,12 @@
 // What surrounds every request of the engine: its unit, and what is changed in its replies.
-import { createHash } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { dropCookie } from '../../../http/cookie/cookie.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { costOf } from '../token/request-cost.ts';
 import { Unit, withUnit } from '../token/unit.ts';
-import { oidcPaths } from './paths.ts';
+import { correctError } from '../wire/error-code.ts';
+import { allowFormPost } from '../wire/form-post.ts';
 import { settle, type SettleParts } from './settle.ts';
 
 export interface SurroundParts extends SettleParts {
@@ -31,9 +31,10 @@ export function surround(provider: Provider, parts: SurroundParts): void {
     allowFormPost(ctx);
   });
   provider.use(async (ctx, next) => {
-    const unit = new Unit({ mayReplay: ctx.path === oidcPaths.token });
+    const unit = new Unit({ mayReplay: () => isKnown(ctx) && ctx.oidc.route === 'token' });
     await withUnit(unit, next);
     if (!isKnown(ctx)) return;
+    correctError(ctx);
     try {
       await settle(parts, ctx, unit);
     } catch (error) {
@@ -71,20 +72,4 @@ function askAgain(ctx: KoaContextWithOIDC, { addressOf }: SurroundParts): void {
 function leaveForm(ctx: KoaContextWithOIDC, { exitOf }: SurroundParts): void {
   const target = ctx.response.get('location');
   if (target !== '' && ctx.status >= 300 && ctx.status < 400) ctx.set('location', exitOf(ctx, target));
-}
-
-/**
- * Lets the page of `form_post` send its form by its own script. Its form goes to a redirect URI that is registered; browsers
- * would apply `form-action` also to where the application redirects from there.
- */
-function allowFormPost(ctx: KoaContextWithOIDC): void {
-  const { body } = ctx;
-  if (ctx.oidc.params?.['response_mode'] !== 'form_post' || typeof body !== 'string') return;
-  const script = /<script>(?<text>[^]*?)<\/script>/.exec(body)?.groups?.['text'];
-  if (script === undefined) return;
-  const hash = createHash('sha256').update(script).digest('base64');
-  ctx.set(
-    'content-security-policy',
-    `default-src 'none'; script-src 'sha256-${hash}'; frame-ancestors 'none'; base-uri 'none'`,
-  );
 }

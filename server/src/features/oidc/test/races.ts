@@ -176,7 +176,7 @@ function races(engine: EngineName, racers: number, rounds: number): void {
     assert.equal(await rowsOf(app, 'AuthorizationCode'), 2);
   });
 
-  test('10 of a device that was confirmed, one is answered with tokens, which the repetition revokes', async () => {
+  test('10 of a device that was confirmed, one is answered with tokens, which the others do not end', async () => {
     const app = await site.application({
       kind: 'native',
       grantTypes: [deviceGrant, 'refresh_token'],
@@ -190,11 +190,8 @@ function races(engine: EngineName, racers: number, rounds: number): void {
     await confirmDevice(person, device);
     const replies = await race(10, (at) => program.poll(device.deviceCode, { at }));
     assert.deepEqual([countOf(replies, 'ok'), countOf(replies, 'invalid_grant')], [1, 9]);
-    await assertDead(program, replies);
-    const other = await program.device();
-    await confirmDevice(person, other);
-    const { access } = tokensIn(await program.poll(other.deviceCode));
-    assert.equal((await program.userinfo(access)).status, 200);
+    for (const reply of replies.filter(({ status }) => status === 200))
+      assert.equal((await program.userinfo(tokensIn(reply).access)).status, 200);
   });
 
   const ends: Readonly<

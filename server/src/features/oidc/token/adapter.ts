@@ -180,7 +180,7 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
       return { ...payload, jti, ...(isExpired && { exp: 1 }) };
     }
     const current = unit();
-    const mayReplay = kind === 'RefreshToken' && current?.mayReplay === true;
+    const mayReplay = kind === 'RefreshToken' && current?.mayReplay() === true;
     const replay = mayReplay ? await replays.find(row) : undefined;
     if (current !== undefined) {
       current.replay = replay;
@@ -195,8 +195,7 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
 
   return {
     ...unused,
-    find: async (text) =>
-      hasPrefix(kind, text) ? open(await findTokenInUse(db, storedId(kind, text)), text) : undefined,
+    find: async (text) => open(await findPresented(db, kind, text), text),
     findByUserCode: async (userCode) => {
       const row = await findTokenByUserCode(db, storedId('user_code', userCode));
       // An answered one is not unknown, also after the session has ended.
@@ -236,6 +235,13 @@ function tokenAdapter(parts: AdapterParts, kind: string): Adapter {
     destroy: async (text) => enqueueEnd(unit(), db, (tx) => removeToken(tx, storedId(kind, text))),
     revokeByGrantId: async (grantId) => enqueueEnd(unit(), db, (tx) => removeTokensOfGrant(tx, grantId)),
   };
+}
+
+/** Finds a code or token by its text. */
+async function findPresented(db: Database, kind: string, text: string): Promise<TokenInUse | undefined> {
+  const row = hasPrefix(kind, text) ? await findTokenInUse(db, storedId(kind, text)) : undefined;
+  // A device that lost the reply polls again: that must not end its tokens (RFC 8628 §3.5 does not ask for it).
+  return kind === 'DeviceCode' && typeof row?.consumedAt === 'number' ? undefined : row;
 }
 
 /** Notes what a token depends on; returns false if its session has ended, or its user was removed or disabled. */

@@ -75,10 +75,11 @@ export class Unit {
   /** A code or token was presented again after its use: its grant ends. */
   reusedGrantId: string | undefined;
   /** A used refresh token may be answered with its successor. Elsewhere, as at introspection, it is used. */
-  readonly mayReplay: boolean;
+  readonly mayReplay: () => boolean;
   #isClientAuthenticated = false;
 
-  constructor({ mayReplay }: { readonly mayReplay: boolean } = { mayReplay: false }) {
+  /** @param mayReplay Asked during the request: what it is for is known late. */
+  constructor({ mayReplay }: { readonly mayReplay: () => boolean } = { mayReplay: () => false }) {
     this.mayReplay = mayReplay;
   }
 
