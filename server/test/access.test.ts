@@ -78,3 +78,11 @@ test('a page that declares a query parameter without a rule for its values stops
   await declare('email');
   await assert.rejects(declare('message'), /\/page declares message, which no rule checks/);
 });
+
+test('Allow names each method of a path once', async () => {
+  for (const path of new Set(service.routes.map(({ url }) => url))) {
+    const { headers } = await send(service.app, { method: 'TRACE', path });
+    const methods = String(headers['allow']).split(', ');
+    assert.deepEqual(methods, [...new Set(methods)], path);
+  }
+});

@@ -18,7 +18,7 @@ export function watchMethods(app: FastifyInstance): (scope: FastifyInstance) => 
 
   return (scope) => {
     for (const [url, methods] of Array.from(methodsByPath)) {
-      const allow = [...methods, 'OPTIONS'].join(', ');
+      const allow = [...new Set([...methods, 'OPTIONS'])].join(', ');
       const others = scope.supportedMethods.filter((method) => !methods.has(method));
       scope.route({
         url,

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { minuteMs } from '../../../kit/clock.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { sendPlain } from '../../../../test/support/integration.ts';
-import { send, type Reply } from '../../../../test/support/request.ts';
+import { memberOf, send, type Reply } from '../../../../test/support/request.ts';
 import { countOf, Program, TestKey } from '../test/program.ts';
 import { authorizationRequest, deviceGrant, ProviderSite, type Application } from '../test/site.ts';
 import { oidcPaths } from './paths.ts';
@@ -165,6 +165,51 @@ onEachEngine('the limit of a network', (engine) => {
       send(site.service.app, { method: 'POST', path: oidcPaths.authorization, fields: {}, from: network() }),
     );
     assert.equal(refused(form), 0);
+  });
+
+  test('keeps no program from the keys, and is an error of OAuth that scripts can read', async () => {
+    const from = network();
+    const origin = 'https://app.example';
+    const wrong = { headers: { authorization: 'Basic eDp4', origin }, isAuthenticated: false, from };
+    const programPaths = [
+      oidcPaths.token,
+      oidcPaths.introspection,
+      oidcPaths.revocation,
+      oidcPaths.pushed,
+      oidcPaths.deviceAuthorization,
+    ];
+    await several(() => program.post(oidcPaths.token, { grant_type: 'client_credentials' }, wrong));
+    for (const path of [oidcPaths.jwks, oidcPaths.openidConfiguration, oidcPaths.oauthConfiguration])
+      for (const method of ['GET', 'HEAD'] as const) {
+        const { status, headers } = await send(site.service.app, { method, path, from });
+        assert.deepEqual(
+          [status, headers['cache-control']],
+          [200, 'public, max-age=3600'],
+          `${method} ${path}`,
+        );
+      }
+    await several(() => program.userinfo('bva_x', { from }));
+    const refusals = [
+      ...(await Promise.all(programPaths.map((path) => program.post(path, { token: 'x' }, wrong)))),
+      await program.userinfo('bva_x', { from, headers: { origin } }),
+    ];
+    for (const { status, body, headers } of refusals) {
+      assert.deepEqual([status, memberOf(body, 'error')], [429, 'temporarily_unavailable']);
+      assert.ok(Number(headers['retry-after']) > 0);
+      assert.match(String(headers['content-type']), /^application\/json/);
+      assert.equal(headers['cache-control'], 'no-store');
+      assert.equal(headers['access-control-allow-origin'], origin);
+      assert.match(String(headers['access-control-expose-headers']), /Retry-After/);
+      assert.match(String(headers['vary']), /Origin/);
+      assert.equal(headers['access-control-allow-credentials'], undefined);
+    }
+    const asked = { origin, 'access-control-request-method': 'POST' };
+    for (const path of programPaths) {
+      const { status } = await send(site.service.app, { method: 'OPTIONS', path, headers: asked, from });
+      assert.equal(status, 204, path);
+    }
+    const long = await program.post(oidcPaths.token, { client_assertion: 'x'.repeat(17 * 1024) });
+    assert.deepEqual([long.status, memberOf(long.body, 'error')], [413, 'invalid_request']);
   });
 
   test('of an account is that of its reads', async () => {

@@ -13,6 +13,7 @@ import { Problem } from '../../../kit/problem.ts';
 import { keySetCacheMs } from '../../../keys/signing-key-life.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { limitBody } from '../wire/body.ts';
+import { answerProgramError } from '../wire/program-problem.ts';
 import { oidcPaths } from './paths.ts';
 import '../../../http/problem.ts';
 
@@ -50,11 +51,14 @@ const cacheSeconds = keySetCacheMs / secondMs;
 export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPluginAsync {
   return async (scope) => {
     leaveBodyUnread(scope);
+    scope.setErrorHandler(answerProgramError);
     scope.addHook('onRequest', (request, _reply, done) => {
+      // The keys are for verifiers, whatever an application of their network does. A preflight leads to the error itself.
+      if (request.method === 'OPTIONS' || cachedPaths.has(request.routeOptions.url ?? '')) return done();
       const kind = request.routeOptions.url === oidcPaths.userinfo ? 'token' : 'client';
       const verdict = limit.ask(kind, request.source.network ?? '');
-      if (verdict.remaining > 0) done();
-      else done(new Problem('too_many_requests', { retryAfterSeconds: verdict.seconds }));
+      if (verdict.remaining > 0) return done();
+      return done(new Problem('too_many_requests', { retryAfterSeconds: verdict.seconds }));
     });
     const config = { ...forAnySite, ...otherProtocol, ...costing(0) };
     const schema = { hide: true };
@@ -119,7 +123,7 @@ function programHandler(engine: RequestHandler): Handler {
   return async (request, reply) => {
     delete request.raw.headers.cookie;
     const { url = '' } = request.routeOptions;
-    if (request.method === 'GET' && cachedPaths.has(url))
+    if (['GET', 'HEAD'].includes(request.method) && cachedPaths.has(url))
       reply.raw.setHeader('cache-control', `public, max-age=${cacheSeconds}`);
     await hand(engine, request, reply);
   };
