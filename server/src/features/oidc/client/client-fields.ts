@@ -78,7 +78,7 @@ export const clientFields = {
   }),
   jwks: field({
     read: readKeySet,
-    says: 'Public keys for `private_key_jwt`, as a JSON Web Key Set: RSA of at least 2048 bits, or P-256.',
+    says: 'Public keys for `private_key_jwt`, as a JSON Web Key Set: RSA of at least 2048 bits, P-256, or Ed25519.',
     defaultSays: 'none',
   }),
   id_token_signed_response_alg: field<SigningAlg>({

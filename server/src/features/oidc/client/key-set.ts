@@ -42,7 +42,7 @@ function keyFault(key: JsonWebKey): string | undefined {
   if (privateMembers.some((name) => name in key))
     return 'contains a private key: register the public part only, and replace this key';
   if (key['use'] !== undefined && key['use'] !== 'sig') return 'is not for signatures ("use" must be "sig")';
-  const form = `must be an RSA key of at least ${minRsaBits} bits, or an EC key on P-256`;
+  const form = `must be an RSA key of at least ${minRsaBits} bits, an EC key on P-256, or an Ed25519 key`;
   try {
     const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPublicKey({
       key,
@@ -50,7 +50,8 @@ function keyFault(key: JsonWebKey): string | undefined {
     });
     const isStrong =
       (type === 'rsa' && (details?.modulusLength ?? 0) >= minRsaBits) ||
-      (type === 'ec' && details?.namedCurve === 'prime256v1');
+      (type === 'ec' && details?.namedCurve === 'prime256v1') ||
+      type === 'ed25519';
     return isStrong ? undefined : form;
   } catch {
     return form;

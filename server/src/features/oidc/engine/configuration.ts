@@ -22,6 +22,8 @@ const algorithms = ['RS256', 'ES256'] as const;
 /** Of clients: no shared secrets, which would have to be stored as they are. */
 const clientAlgorithms = ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'] as const;
 
+const clientMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const;
+
 export interface ConfigurationParts {
   readonly languages: Languages;
   /** Names of the session cookie and of those of an interaction. */
@@ -63,7 +65,7 @@ export function staticConfiguration({
       response_types: ['code'],
       token_endpoint_auth_method: 'client_secret_basic',
     },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientAuthMethods: [...clientMethods],
     extraClientMetadata: { properties: [...extraClientProperties], validator: () => undefined },
     enabledJWA: {
       clientAuthSigningAlgValues: [...clientAlgorithms],
@@ -87,6 +89,11 @@ export function staticConfiguration({
       ui_locales_supported: [...languages.tags],
       prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
       service_documentation: undefined,
+      // RFC 8414 §2. A public client revokes its tokens, and has nothing to introspect.
+      revocation_endpoint_auth_methods_supported: [...clientMethods],
+      revocation_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
+      introspection_endpoint_auth_methods_supported: clientMethods.filter((method) => method !== 'none'),
+      introspection_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     },
     formats: { bitsOfOpaqueRandomness: 256, customizers: { jwt: undefined } },
     routes: {

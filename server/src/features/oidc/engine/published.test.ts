@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { requireClient } from '../client/registration.ts';
 import { TestKey } from '../test/program.ts';
 import { authorizationRequest, ProviderSite, type Application, type Person } from '../test/site.ts';
 
@@ -103,6 +104,34 @@ describe('docs/reference/oidc.md', () => {
     assert.equal(reply.headers['cache-control'], 'public, max-age=3600');
     const same = await site.service.app.inject({ url: '/.well-known/oauth-authorization-server' });
     assert.equal(same.payload, reply.payload);
+  });
+
+  test('publishes algorithms with which a registered key authenticates, at each endpoint that publishes them', async () => {
+    const reply = await site.service.app.inject({ url: '/.well-known/openid-configuration' });
+    const published: Readonly<Record<string, unknown>> = reply.json();
+    const list = (name: string): readonly string[] => published[name] as readonly string[];
+    for (const endpoint of ['token', 'revocation', 'introspection']) {
+      assert.ok(list(`${endpoint}_endpoint_auth_methods_supported`).includes('private_key_jwt'));
+      for (const alg of list(`${endpoint}_endpoint_auth_signing_alg_values_supported`)) {
+        const key = await TestKey.create(alg);
+        const registered = requireClient({ name: 'x', kind: 'service', jwks: { keys: [key.jwk] } });
+        const { id } = await site.application({
+          ...registered,
+          id: `signs-${endpoint}-${alg}`.toLowerCase(),
+        });
+        const { status } = await post(
+          new URL(String(published[`${endpoint}_endpoint`])).pathname,
+          {
+            grant_type: 'client_credentials',
+            token: 'bva_x',
+            client_assertion: await key.assertion(id, { aud: site.origin }),
+            client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+          },
+          {},
+        );
+        assert.equal(status, 200, `${endpoint} ${alg}`);
+      }
+    }
   });
 
   test('has every error of its endpoints', async () => {

@@ -172,9 +172,9 @@ export class TestKey {
     this.#key = key;
   }
 
-  static async create(): Promise<TestKey> {
-    const { privateKey, publicKey } = await generateKeyPair('ES256');
-    return new TestKey({ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' }, privateKey);
+  static async create(alg = 'ES256'): Promise<TestKey> {
+    const { privateKey, publicKey } = await generateKeyPair(alg);
+    return new TestKey({ ...(await exportJWK(publicKey)), kid: 'k1', alg, use: 'sig' }, privateKey);
   }
 
   /** A proof of possession for a request (RFC 9449 §4.2). */
@@ -189,7 +189,7 @@ export class TestKey {
   /** An assertion with which a client authenticates (RFC 7523 §2.2). */
   assertion(clientId: string, claims: JWTPayload): Promise<string> {
     return new SignJWT({ iss: clientId, sub: clientId, jti: randomText(), exp: soon(), ...claims })
-      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setProtectedHeader({ alg: this.jwk.alg ?? '', kid: 'k1' })
       .setIssuedAt()
       .sign(this.#key);
   }
