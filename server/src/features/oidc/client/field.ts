@@ -106,17 +106,20 @@ export const text: Reader<string> = (value, fault) => {
 
 const maxNameCharacters = 100;
 /**
- * Control characters, line separators, and characters that change the direction of the text behind them: the name stands
- * in sentences of the consent page (Unicode TR 36 §2.8).
+ * Control characters, line separators, and characters that are invisible or change the direction of the text behind them: the
+ * name stands in sentences of the consent page (Unicode TR 36 §2.8). Joiners and variation selectors belong to words and emoji.
  */
-const forbiddenInNames = /[\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u;
+const forbiddenInNames =
+  /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]|(?![\u200C\u200D\uFE00-\uFE0F])\p{Default_Ignorable_Code_Point}/u;
+const visible = /[^\s\p{C}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** Reads a name that is shown to users. */
 export const displayName: Reader<string> = (value, fault) => {
   const name = text(value, fault);
   if (name === undefined) return undefined;
-  if (name.length <= maxNameCharacters && !forbiddenInNames.test(name)) return name.normalize('NFC');
-  fault(`must have at most ${maxNameCharacters} characters, and no control characters`);
+  if (name.length <= maxNameCharacters && !forbiddenInNames.test(name) && visible.test(name))
+    return name.normalize('NFC');
+  fault(`must have at most ${maxNameCharacters} characters, one of them visible, and no control characters`);
   return undefined;
 };
 

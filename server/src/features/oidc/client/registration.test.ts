@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Problem } from '../../../kit/problem.ts';
-import { deviceGrant } from './client.ts';
+import { deviceGrant, standardScopes } from './client.ts';
 import { clientFields } from './client-fields.ts';
 import { fieldsOf, requireClient } from './registration.ts';
 import { fieldsOfResource, requireResource, resourceFields } from './resource.ts';
@@ -342,4 +342,41 @@ test('the reference has each field with its description and its default', () => 
   const fields = [...Object.entries(clientFields), ...Object.entries(resourceFields)];
   const written = fields.map(([name, { says, defaultSays }]) => `| \`${name}\` | ${says} | ${defaultSays} |`);
   assert.deepEqual(rows.slice(0, written.length), written);
+});
+
+test('a name has something to see, and nothing that is invisible or turns the text around', () => {
+  const named = (name: string): string[] => [
+    ...clientFaults({ ...wiki, name }),
+    ...faultsOf(() => requireResource({ identifier: 'https://api.example.org', name })),
+  ];
+  const wrong = [
+    '\u200B',
+    '\u200D',
+    '\u2800',
+    '\uFE0F',
+    '\u00AD',
+    'Wi\u200Bki',
+    'Wi\uFEFFki',
+    'Wi\u00ADki',
+    'Wi\u{E0041}ki',
+  ];
+  const turning = ['\u061C', '\u200E', '\u200F', '\u202A', '\u202E', '\u2066', '\u2069'];
+  for (const name of [...wrong, ...turning.map((one) => `Wi${one}ki`), 'a\u0007', 'a\u2028b'])
+    assert.deepEqual(
+      named(name).map((fault) => fault.slice(0, 9)),
+      ['name must', 'name must'],
+      JSON.stringify(name),
+    );
+  for (const name of ['Wiki', 'ويكي', 'می\u200Cخواهم', '👩\u200D💻', '❤\uFE0F', 'क्\u200Dष'])
+    assert.deepEqual(named(name), [], name);
+});
+
+test('a resource has no scope that the provider defines', () => {
+  for (const scope of standardScopes)
+    assert.match(
+      faultsOf(() =>
+        requireResource({ identifier: 'https://api.example.org', name: 'API', scopes: ['read', scope] }),
+      ).join('\n'),
+      new RegExp(`^scopes has ${scope}, which the provider itself defines`),
+    );
 });

@@ -1,5 +1,5 @@
 // The fields of a resource, as a file or a command gives them.
-import type { NewResource, SigningAlg } from './client.ts';
+import { standardScopes, type NewResource, type SigningAlg } from './client.ts';
 import {
   displayName,
   Faults,
@@ -54,6 +54,12 @@ export function requireResource({ identifier, ...input }: Input): NewResource {
   const tokenSeconds = values.token_seconds ?? (tokenFormat === 'jwt' ? maxJwtSeconds : 600);
   if (tokenFormat === 'jwt' && tokenSeconds > maxJwtSeconds)
     faults.add('token_seconds', `must be ${maxJwtSeconds} at most for jwt, because a JWT cannot be revoked`);
+  for (const scope of values.scopes ?? [])
+    if (standardScopes.includes(scope))
+      faults.add(
+        'scopes',
+        `has ${scope}, which the provider itself defines: choose a name such as api:${scope}`,
+      );
   if (tokenFormat === 'opaque' && values.alg !== undefined)
     faults.add('alg', 'has no effect: only tokens of the format jwt are signed');
   faults.throwIfAny('resource');
