@@ -110,7 +110,7 @@ const maxNameCharacters = 100;
  * name stands in sentences of the consent page (Unicode TR 36 §2.8). Joiners and variation selectors belong to words and emoji.
  */
 const forbiddenInNames =
-  /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]|(?![\u200C\u200D\uFE00-\uFE0F])\p{Default_Ignorable_Code_Point}/u;
+  /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]|(?!\u200C|\u200D|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/u;
 const visible = /[^\s\p{C}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** Reads a name that is shown to users. */

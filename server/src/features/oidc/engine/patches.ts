@@ -3,7 +3,7 @@
 import type Provider from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
-import { limitScopes } from '../client/scope-limit.ts';
+import { limitScopes } from '../wire/scope-limit.ts';
 import { isSecret } from '../client/secret.ts';
 import { listLiveSecrets } from '../client/store.ts';
 import { acrOf, requestedAcrs, type RequestedAcr } from '../session/acr.ts';

@@ -204,6 +204,25 @@ onEachEngine('the rules of clients', (engine) => {
     assert.equal(await accepts(secret), true);
   });
 
+  test('a client gets only scopes that a resource has, and keeps those that a resource has lost', async () => {
+    const scopes = ['openid', 'orders:read'];
+    const refused = refusal(
+      'invalid_request',
+      /^scopes of the client wiki has orders:read, which no resource has/,
+    );
+    await assert.rejects(add({ ...wiki, scopes }), refused);
+    await add(wiki);
+    await assert.rejects(clients.update('wiki', { scopes }, change), refused);
+    await resources.add(
+      requireResource({ identifier: api, name: 'Orders', scopes: ['orders:read'] }),
+      change,
+    );
+    await clients.update('wiki', { scopes }, change);
+    await resources.update(api, { scopes: ['orders:write'] }, change);
+    await clients.update('wiki', { name: 'Wiki 2' }, change);
+    assert.deepEqual((await findClient(db, 'wiki'))?.scopes, scopes);
+  });
+
   test('a client serves registered resources only, and a resource that is served stays', async () => {
     await assert.rejects(
       add({ ...wiki, resource_of: [api] }),

@@ -3,7 +3,7 @@ import { hourMs } from '../../../kit/clock.ts';
 import { fieldProblem, Problem } from '../../../kit/problem.ts';
 import { equalDigests } from '../../../kit/secret.ts';
 import { UniqueViolation, type Database } from '../../../db/database.ts';
-import { hasSecret, type Client, type NewClient } from '../client/client.ts';
+import { hasSecret, standardScopes, type Client, type NewClient } from '../client/client.ts';
 import type { Input } from '../client/field.ts';
 import { fieldsOf, requireClient } from '../client/registration.ts';
 import { createClientSecret } from '../client/secret.ts';
@@ -12,6 +12,7 @@ import {
   addSecret,
   expireSecret,
   findResource,
+  listResources,
   listSecrets,
   lockClient,
   removeClient,
@@ -96,7 +97,7 @@ export class Clients {
     const { id } = client;
     const fields = changedFields(fieldsOf(existing), fieldsOf(client));
     if (fields.length === 0) return { client, secret: undefined };
-    await requireResources(tx, client);
+    await requireResources(tx, client, existing.scopes);
     const now = clock();
     await updateClient(tx, client, { managedBy: managedBy ?? existing.managedBy, now });
     await events.emit(tx, kinds.client_changed, { source, target: targetOf(id), facts: { fields } });
@@ -193,11 +194,27 @@ async function addNewSecret(tx: Database, clientId: string, now: number): Promis
   return secret;
 }
 
-/** @throws {Problem} invalid_request if a resource that the client serves is not registered. */
-async function requireResources(tx: Database, { resourceOf }: NewClient): Promise<void> {
+/**
+ * @param before Scopes that it had: a resource may have lost them since.
+ * @throws {Problem} invalid_request if a resource that the client serves is not registered, or none has a new scope of it.
+ */
+async function requireResources(
+  tx: Database,
+  { id, resourceOf, scopes }: NewClient,
+  before: readonly string[] = [],
+): Promise<void> {
   for (const identifier of resourceOf)
     if ((await findResource(tx, identifier)) === undefined)
       throw fieldProblem('resource_of', `has ${identifier}, which is not a registered resource`);
+  const added = scopes.filter((scope) => !standardScopes.includes(scope) && !before.includes(scope));
+  if (added.length === 0) return;
+  const known = new Set((await listResources(tx)).flatMap((resource) => resource.scopes));
+  for (const scope of added)
+    if (!known.has(scope))
+      throw fieldProblem(
+        'scopes',
+        `of the client ${id} has ${scope}, which no resource has: register the resource with this scope first`,
+      );
 }
 
 /** Returns whether secrets are exactly those with the digests. */

@@ -191,6 +191,17 @@ onEachEngine('a clients file', (engine) => {
   const refusal = (says: RegExp) => (error: unknown) =>
     error instanceof CommandError && says.test(error.message);
 
+  test('declares no client with a scope that no resource has', async () => {
+    const reporting = `${spa}scopes = ["openid", "orders:read"]\n`;
+    await assert.rejects(
+      apply(reporting),
+      refusal(/clients\.toml is refused: scopes of the client spa has orders:read, which no resource has/),
+    );
+    assert.deepEqual(await ids(), []);
+    await apply(api + reporting);
+    assert.deepEqual(await ids(), ['spa']);
+  });
+
   test('adds, changes and removes what it declares, each once', async () => {
     assert.deepEqual(inWords(await apply(api + wiki + spa)), [
       'add resource https://api.example.org/',

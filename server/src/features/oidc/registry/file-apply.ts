@@ -1,6 +1,7 @@
 // Applies a clients file: adds and changes what it declares, and removes what an earlier content of it declared. Clients
 // of commands and of other files stay as they are.
 import type { Clock } from '../../../kit/clock.ts';
+import { isProblem } from '../../../kit/problem.ts';
 import { equalDigests } from '../../../kit/secret.ts';
 import type { AuditSource } from '../../../audit/event.ts';
 import type { Database } from '../../../db/database.ts';
@@ -31,8 +32,8 @@ export interface FileApplication {
 
 /**
  * Applies the file in one transaction, and returns what it changed.
- * @throws {CommandError} if it declares what it does not manage, or if its content was replaced before: then an instance
- *   still has an old file.
+ * @throws {CommandError} if it declares what it does not manage, or a client with a scope that no resource has, or if its
+ *   content was replaced before: then an instance still has an old file.
  */
 export function applyFile(
   { db, ...parts }: FileApplyParts,
@@ -50,7 +51,11 @@ export function applyFile(
         `CLIENTS_FILE: ${path} was replaced by another version on ${new Date(replacedAt).toISOString()}, so this instance has an old copy. Give every instance the same file; to return to this version, run "bienvenue client apply" with it.`,
       );
     const changes = await planFile(tx, file, parts.clock());
-    await carryOut({ db: tx, ...parts }, file, changes, source);
+    await carryOut({ db: tx, ...parts }, file, changes, source).catch((error: unknown) => {
+      throw isProblem(error, 'invalid_request')
+        ? new CommandError(`CLIENTS_FILE: ${path} is refused: ${error.message}`)
+        : error;
+    });
     if (!isCurrent) await replaceFile(tx, applied, current);
     return changes;
   });
