@@ -1,12 +1,15 @@
 // Problems of requests that never reach the engine, such as those above a limit, in the form of its own errors.
-import { errorHandler, type ProblemSender } from '../../../http/reply/problem-handler.ts';
+import { errorHandler, sendProblem, type ProblemSender } from '../../../http/reply/problem-handler.ts';
 import { getProblem } from '../../../kit/problem.ts';
 
 /**
  * Sends a problem as an error of OAuth 2.0 (RFC 6749 §5.2). Scripts of all origins may read it, as each error that
  * comes before the client is known.
  */
-const sendProgramProblem: ProblemSender = async ({ code, retryAfterSeconds }, request, reply) => {
+const sendProgramProblem: ProblemSender = async (problem, request, reply) => {
+  const { code, retryAfterSeconds } = problem;
+  // That the service does not answer this host at all is no matter of the protocol.
+  if (code === 'misdirected_request') return sendProblem(problem, request, reply);
   const { status, title } = getProblem(code);
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
   await reply
