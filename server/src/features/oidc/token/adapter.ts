@@ -258,7 +258,7 @@ async function isInUse(
   if (uid === null || grantId === null || clientId === null) return isOwnerEnabled(db, row);
   if (sessionId === null) return false;
   // A refresh is a use of the session by its person; userinfo and introspection are not.
-  const isUse = row.kind === 'RefreshToken' && row.consumedAt === null && unit()?.mayReplay === true;
+  const isUse = row.kind === 'RefreshToken' && row.consumedAt === null && unit()?.mayReplay() === true;
   const found = await sessions.findOfToken({ sessionId, uid, clientId, grantId }, isUse);
   if (seen !== undefined && found !== undefined) seen.sessionEndsAt = found.endsAt;
   // A step-up at the same time gives the session another handle.
@@ -268,11 +268,7 @@ async function isInUse(
 }
 
 /** Returns the id of a user; null without a subject, or if the user was removed. */
-async function userIdOf(
-  tx: Database,
-  unit: Unit | undefined,
-  subject: string | undefined,
-): Promise<number | null> {
+async function userIdOf(tx: Database, unit: Unit | undefined, subject?: string): Promise<number | null> {
   if (subject === undefined) return null;
   return unit?.seen.userIds.get(subject) ?? (await findUserBySubject(tx, subject))?.id ?? null;
 }
