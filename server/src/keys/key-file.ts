@@ -7,7 +7,6 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -18,6 +17,7 @@ import {
 } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
+import { codeOf, makeFolder, writeRemedy } from '../kit/file.ts';
 import { createKey, formatKeys, KeysRefused, parseKeys, type Key } from '../kit/keyring.ts';
 
 /**
@@ -41,7 +41,12 @@ export function readKeyFile(path: string): Key[] | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return undefined;
+    if (codeOf(error) === 'EISDIR')
+      throw new KeysRefused(
+        `The key file ${path} is a folder. Remove it, or set SECRET_KEY_FILE to a file; Docker creates such a folder for a bind mount of a missing file.`,
+        { cause: error },
+      );
     throw new KeysRefused(`The key file ${path} cannot be read. Check its owner and permissions.`, {
       cause: error,
     });
@@ -63,13 +68,12 @@ export function readKeyFile(path: string): Key[] | undefined {
  */
 export function createKeyFile(path: string): Key[] {
   writing(path, () => {
-    mkdirSync(dirname(path), { recursive: true, mode: folderMode });
+    makeFolder(dirname(path), folderMode);
     const text = formatKeys([createKey()]);
     try {
       throughTemporary(path, { text, mode: fileMode }, linkSync); // unlike a rename, a link never replaces a file
     } catch (error) {
-      if (noLinks.has(codeOf(error) ?? ''))
-        writeFileSync(path, text, { flag: 'wx', mode: fileMode, flush: true });
+      if (noLinks.has(codeOf(error))) writeFileSync(path, text, { flag: 'wx', mode: fileMode, flush: true });
       else throw error;
     }
   });
@@ -104,10 +108,11 @@ function writing(path: string, work: () => void): void {
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return; // another process has just created it
     if (error instanceof KeysRefused) throw error;
-    throw new KeysRefused(
-      `The key file ${path} cannot be written. Check the owner and permissions of its folder, or set the keys in SECRET_KEY.`,
-      { cause: error },
+    const remedy = writeRemedy(
+      error,
+      'Check the owner and permissions of its folder, or set the keys in SECRET_KEY.',
     );
+    throw new KeysRefused(`The key file ${path} cannot be written. ${remedy}`, { cause: error });
   }
 }
 
@@ -168,8 +173,4 @@ function flushFolder(folder: string): void {
   } finally {
     closeSync(handle);
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code; // node:fs throws errors with a code
 }

@@ -2,12 +2,12 @@
 import type { MigratedModule } from '../db/migration.ts';
 import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
-import type { Database } from '../db/database.ts';
+import { DatabaseRefused, type Database } from '../db/database.ts';
 import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectOwnDatabase, sqlitePath } from '../db/open-database.ts';
 import { readOnlyRemedy } from '../db/problem.ts';
 import { examineSqliteFile } from '../db/sqlite/sqlite-file.ts';
-import { checkKeys, type KeySource } from '../keys/open-keyring.ts';
+import { checkKeys } from '../keys/open-keyring.ts';
 import { openSigningKey } from '../keys/signing-key.ts';
 import { listStoredKeys } from '../keys/signing-key-store.ts';
 import { minuteMs } from '../kit/clock.ts';
@@ -15,6 +15,7 @@ import { KeysRefused, type Keyring } from '../kit/keyring.ts';
 import { postgresTls } from '../kit/postgres/postgres-tls.ts';
 import { statOf } from './data-owner.ts';
 import type { Finding } from './finding.ts';
+import { requireFirstKeys, requireNewDatabase } from './start-check.ts';
 
 /** Checks the database without changing it. @throws {CommandError} if this user cannot reach its file. */
 export async function checkDatabase(
@@ -23,18 +24,14 @@ export async function checkDatabase(
   modules: readonly MigratedModule[],
 ): Promise<Finding[]> {
   const path = sqlitePath(options.databaseUrl);
-  if (path !== undefined && statOf(path) === undefined) {
-    return [
-      { about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start creates it` },
-    ];
-  }
+  if (path !== undefined && statOf(path) === undefined) return checkFirstStart(path, options);
   try {
     if (path !== undefined) examineSqliteFile(path);
     const database = await connectOwnDatabase(options.databaseUrl, modules, options);
     try {
       const differences = await schemaDifferences(database, modules);
       const clock = await checkClock(database);
-      const keys = differences.length === 0 ? await checkKeyring(options, database) : [];
+      const keys = differences.length === 0 ? await checkKeyring(options, database) : checkFirstKeys(options);
       return [
         await checkServer(database),
         ...(path === undefined ? [checkTransport(options.databaseUrl, environment)] : []),
@@ -50,6 +47,35 @@ export async function checkDatabase(
       { about: 'database', verdict: 'fault', says: error instanceof Error ? error.message : String(error) },
     ];
   }
+}
+
+/** Checks that the first start can create the database and the keys. */
+function checkFirstStart(path: string, options: CoreOptions): Finding[] {
+  try {
+    requireNewDatabase(path);
+  } catch (error) {
+    if (!(error instanceof DatabaseRefused)) throw error;
+    return [{ about: 'database', verdict: 'fault', says: error.message }, ...checkFirstKeys(options)];
+  }
+  return [
+    { about: 'database', verdict: 'ok', says: `${path} does not exist yet; the first start creates it` },
+    ...checkFirstKeys(options),
+  ];
+}
+
+/** Reports keys that no start can use, whatever the database contains. */
+function checkFirstKeys(options: CoreOptions): Finding[] {
+  try {
+    requireFirstKeys(options);
+    return [];
+  } catch (error) {
+    return [toKeyFault(error)];
+  }
+}
+
+function toKeyFault(error: unknown): Finding {
+  if (!(error instanceof KeysRefused)) throw error;
+  return { about: 'keys', verdict: 'fault', says: error.message };
 }
 
 async function checkServer(database: Database): Promise<Finding> {
@@ -88,18 +114,18 @@ function toFinding(differences: readonly SchemaDifference[]): Finding {
   return { about, verdict: 'ok', says };
 }
 
-async function checkKeyring(source: KeySource, database: Database): Promise<Finding[]> {
+async function checkKeyring(options: CoreOptions, database: Database): Promise<Finding[]> {
   const about = 'keys';
   try {
-    const ring = await checkKeys(source, database);
+    const ring = await checkKeys(options, database);
+    if (ring === undefined) requireFirstKeys(options);
     if (ring === undefined) return [{ about, verdict: 'ok', says: 'none yet; the first start creates one' }];
     return [
       { about, verdict: 'ok', says: `match the database; the current key is ${ring.ids[0]}` },
       ...(await checkSigningKeys(database, ring)),
     ];
   } catch (error) {
-    if (!(error instanceof KeysRefused)) throw error;
-    return [{ about, verdict: 'fault', says: error.message }];
+    return [toKeyFault(error)];
   }
 }
 

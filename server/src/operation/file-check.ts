@@ -1,5 +1,5 @@
 // What `bienvenue doctor` finds about the files of the service: their file system, owner and permissions, and free space.
-import { statfsSync, statSync, type Stats } from 'node:fs';
+import { statfsSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';
 import { sqlitePath } from '../db/open-database.ts';
@@ -36,14 +36,16 @@ export function checkFiles(options: CoreOptions): Finding[] {
   const paths = new Set([...(database === undefined ? [] : companionsOf(database)), ...(keys ? [keys] : [])]);
   for (const folder of folders)
     if (isOwnFolder(folder, options)) for (const each of listAll(folder)) paths.add(each);
+  const single = new Set([database, keys]);
   const files = [...paths].flatMap((path): DataFile[] => {
     const stats = statOf(path);
-    return stats === undefined ? [] : [{ path, stats }];
+    // A folder in place of a file has no permissions that help; the checks of the database and the keys report it.
+    return stats === undefined || (single.has(path) && stats.isDirectory()) ? [] : [{ path, stats }];
   });
   if (process.getuid === undefined || files.length === 0) return [];
   const owner = ownerOf(files, database);
   const wrong = files.flatMap((file) => [...checkOwner(file, owner, keys), ...checkMode(file)]);
-  const disks = [...folders].filter((folder) => statOf(folder) !== undefined);
+  const disks = [...folders].filter((folder) => statOf(folder)?.isDirectory() === true);
   return [
     ...wrong,
     ...(wrong.length > 0
@@ -103,7 +105,7 @@ function checkMode({ path, stats }: DataFile): Finding[] {
 }
 
 function checkFileSystem(folder: string): Finding[] {
-  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
+  if (statOf(folder) === undefined) return [];
   const network = networkFileSystem(folder);
   if (network === undefined) return [];
   return [{ about, verdict: 'fault', says: `${folder} is on ${network}; SQLite requires a local disk` }];

@@ -1,12 +1,13 @@
 // Finds what would stop a start, before anything is created or migrated: all of it, in one sentence each.
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
 import { DatabaseRefused } from '../db/database.ts';
 import { checkExistingFile } from '../db/sqlite/sqlite-file.ts';
 import { readKeys } from '../keys/open-keyring.ts';
+import { codeOf, writeRemedy } from '../kit/file.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { isProblem } from '../kit/problem.ts';
 import { CommandError } from './refusal.ts';
@@ -57,7 +58,7 @@ export async function requireStartable(options: CoreOptions): Promise<void> {
   const faults = [
     (await findAddressFault(host, port))?.says,
     await faultOf(() => checkDatabase(options)),
-    await faultOf(() => void readKeys(options)),
+    await faultOf(() => requireFirstKeys(options)),
   ].filter((fault) => fault !== undefined);
   if (faults.length > 1) throw new CommandError(`The service cannot start:\n  - ${faults.join('\n  - ')}`);
   if (faults[0] !== undefined) throw new CommandError(faults[0]);
@@ -82,23 +83,49 @@ async function checkDatabase(options: CoreOptions): Promise<void> {
   const path = sqlitePath(options.databaseUrl);
   if (path === undefined) await (await connectDatabase(options.databaseUrl, options)).close();
   else if (existsSync(path)) checkExistingFile(path);
-  else requireCreatable(path);
+  else requireNewDatabase(path);
 }
 
-/** @throws {DatabaseRefused} if this user may not create the file, or a missing folder above it. */
-function requireCreatable(path: string): void {
-  let folder = dirname(resolve(path));
-  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-  if (!statSync(folder).isDirectory())
-    throw new DatabaseRefused(
-      `${path} cannot be created: ${folder} is not a folder. Correct DATA_DIR or DATABASE_URL.`,
-    );
+/** @throws {DatabaseRefused} if this user cannot create the file, or a missing folder above it. */
+export function requireNewDatabase(path: string): void {
+  const fault = creationFault(path, 'DATABASE_URL');
+  if (fault !== undefined) throw new DatabaseRefused(fault);
+}
+
+/** @throws {KeysRefused} if the keys cannot be read, or if there are none and the file cannot be created. */
+export function requireFirstKeys(options: CoreOptions): void {
+  if (readKeys(options) !== undefined) return;
+  const path = resolve(options.secretKeyFile);
+  const database = sqlitePath(options.databaseUrl);
+  // One sentence about a folder is enough.
+  if (database !== undefined && dirname(database) === dirname(path) && !existsSync(database)) return;
+  const fault = creationFault(path, 'SECRET_KEY_FILE');
+  if (fault !== undefined) throw new KeysRefused(fault);
+}
+
+/** Returns why a file cannot be created; `undefined` if it can. It only tries, in the lowest folder that exists. */
+function creationFault(path: string, option: string): string | undefined {
+  let folder = dirname(path);
+  while (!isVisible(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  const beginning = `${path} cannot be created: ${folder}`;
   try {
-    accessSync(folder, constants.W_OK | constants.X_OK);
+    if (!statSync(folder).isDirectory())
+      return `${beginning} is not a folder. Correct DATA_DIR or ${option}.`;
+    rmdirSync(mkdtempSync(join(folder, '.bienvenue-')));
+    return undefined;
   } catch (error) {
-    throw new DatabaseRefused(
-      `${path} cannot be created: ${folder} is not writable for this user. Set DATA_DIR to a folder of this user, or change the owner of ${folder}.`,
-      { cause: error },
-    );
+    if (['EACCES', 'EPERM'].includes(codeOf(error)))
+      return `${beginning} is not writable for this user. Set DATA_DIR to a folder of this user, or change the owner of ${folder}.`;
+    return `${beginning} accepts no new files (${codeOf(error)}). ${writeRemedy(error, `Correct DATA_DIR or ${option}.`)}`;
+  }
+}
+
+/** Returns whether this user sees a file, a folder, or a link, also one that leads nowhere. */
+function isVisible(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -51,7 +51,7 @@ test('one start names a port in use, a database that cannot be created and keys 
   assert.match(says, /^The service cannot start:\n/);
   assert.match(says, new RegExp(`  - Port ${port} is in use\\. Stop the other program`));
   assert.match(says, /  - \/dev\/null\/accounts\.db cannot be created: \/dev\/null is not a folder/);
-  assert.match(says, /  - The key file .* cannot be read/);
+  assert.match(says, /  - The key file .* is a folder/);
   const started = await refusal({ PORT: port, DATA_DIR: join(folder, 'new') });
   assert.match(started, /^Port \d+ is in use/);
   assert.equal(existsSync(join(folder, 'new')), false, 'the folder is created by a start that works');

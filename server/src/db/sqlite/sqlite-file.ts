@@ -5,13 +5,13 @@ import {
   closeSync,
   constants,
   existsSync,
-  mkdirSync,
   openSync,
   readSync,
   statfsSync,
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder, writeRemedy } from '../../kit/file.ts';
 import { Problem } from '../../kit/problem.ts';
 import { DatabaseRefused, ReferenceViolation, UniqueViolation } from '../database.ts';
 
@@ -54,10 +54,10 @@ export function checkSqliteFile(path: string): void {
   const folder = dirname(path);
   try {
     // 0700: the folder contains all accounts, so other users of the machine must not read it.
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
   } catch (error) {
     throw new DatabaseRefused(
-      `The folder ${folder} cannot be created. Create it, or set DATA_DIR to another folder.`,
+      `The folder ${folder} cannot be created. ${writeRemedy(error, 'Create it, or set DATA_DIR to another folder.')}`,
       { cause: error },
     );
   }
@@ -81,22 +81,24 @@ const companions = ['-wal', '-shm'];
 export function checkExistingFile(path: string): void {
   checkHeader(path);
   for (const file of companions.map((ending) => path + ending))
-    if (existsSync(file) && !isAccessible(file))
-      throw new DatabaseRefused(
-        `${file} cannot be opened for reading and writing. It must have the owner and permissions of ${path}.`,
+    if (existsSync(file))
+      requireAccess(
+        file,
+        `${file} cannot be opened for reading and writing.`,
+        `It must have the owner and permissions of ${path}.`,
       );
-  if (!isAccessible(dirname(path)))
-    throw new DatabaseRefused(
-      `The folder ${dirname(path)} is not writable, and SQLite creates files in it. Check its owner and permissions.`,
-    );
+  requireAccess(
+    dirname(path),
+    `The folder ${dirname(path)} is not writable, and SQLite creates files in it.`,
+    'Check its owner and permissions.',
+  );
 }
 
-function isAccessible(path: string): boolean {
+function requireAccess(path: string, fault: string, remedy: string): void {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
+  } catch (error) {
+    throw new DatabaseRefused(`${fault} ${writeRemedy(error, remedy)}`, { cause: error });
   }
 }
 
@@ -108,9 +110,8 @@ function createFile(path: string): void {
   try {
     closeSync(openSync(path, 'a', 0o600));
   } catch (error) {
-    throw new DatabaseRefused(`${path} cannot be created. Check the owner and permissions of its folder.`, {
-      cause: error,
-    });
+    const remedy = writeRemedy(error, 'Check the owner and permissions of its folder.');
+    throw new DatabaseRefused(`${path} cannot be created. ${remedy}`, { cause: error });
   }
 }
 
@@ -124,10 +125,10 @@ function checkHeader(path: string): void {
     length = readSync(file, header, 0, headerBytes, 0);
     closeSync(file);
   } catch (error) {
-    throw new DatabaseRefused(
-      `${path} cannot be opened for reading and writing. Check its owner and permissions.`,
-      { cause: error },
-    );
+    const remedy = writeRemedy(error, 'Check its owner and permissions.');
+    throw new DatabaseRefused(`${path} cannot be opened for reading and writing. ${remedy}`, {
+      cause: error,
+    });
   }
   if (length === 0) return; // an empty file contains no data that could be lost
   if (header.toString('latin1', 0, sqliteMagic.length) !== sqliteMagic) {

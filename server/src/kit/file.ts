@@ -1,0 +1,37 @@
+// Creates folders, and says what to do where the system refuses to write.
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/**
+ * Creates a folder, and those above it that are missing. `mkdirSync` with `recursive` never returns in a file system
+ * that takes no folders, such as /proc.
+ * @throws the system error.
+ */
+export function makeFolder(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    makeFolder(dirname(path), mode);
+    mkdirSync(path, { mode });
+  }
+}
+
+/** What to do about errors that permissions cannot mend. */
+const remedies: Readonly<Record<string, string>> = {
+  EROFS: 'The file system is read-only: mount it writable, or set another place.',
+  ENOSPC: 'The disk is full: free space, or set another place.',
+  EDQUOT: 'The quota of this user is used up: free space, or set another place.',
+};
+
+/** Returns the remedy for an error of writing; `usual` for errors that owner and permissions explain. */
+export function writeRemedy(error: unknown, usual: string): string {
+  return remedies[codeOf(error)] ?? usual;
+}
+
+/** Returns the code of an error that node:fs threw. */
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
+}
