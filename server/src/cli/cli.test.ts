@@ -240,6 +240,23 @@ describe('next to a running service', () => {
       assert.doesNotMatch(output, /argon2|hash/i);
   });
 
+  test('empty standard input is refused by each option that reads it, and removes nothing', async () => {
+    const program = await createProgram({ environment: {} });
+    const reading = program.commands
+      .flatMap((command) => command.commands)
+      .flatMap((command) =>
+        command.options
+          .filter(({ description }) => /^.*- reads .*standard input/.test(description))
+          .map(({ long }) => [`${command.parent?.name()} ${command.name()}`, long] as const),
+      );
+    assert.deepEqual(reading, [['user set', '--private-metadata']]);
+    for (const [name, option] of reading)
+      for (const input of ['', ' \n'])
+        await fails(`${name} ann@example.org ${option} -`, environment, 1, /^Standard input is empty/, input);
+    const kept = await json('user show ann@example.org', environment);
+    assert.deepEqual(memberOf(kept, 'private_metadata'), { note: 'x' });
+  });
+
   test('user why explains, unlock forgets attempts, and confirm and add --confirmed mark an address', async () => {
     const email = 'will@example.org';
     const added = await json(`user add ${email} --confirmed`, environment, 'b4l0u');

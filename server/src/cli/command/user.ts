@@ -188,14 +188,24 @@ async function detailsOf({
   metadata,
   privateMetadata,
 }: SetFlags): Promise<NewDetails> {
-  const text = privateMetadata === '-' ? await readAll(process.stdin) : privateMetadata;
   return {
     name,
     picture,
     externalId,
     publicMetadata: metadataIn('--metadata', metadata),
-    privateMetadata: metadataIn('--private-metadata', text),
+    privateMetadata: metadataIn('--private-metadata', await textOf('--private-metadata', privateMetadata)),
   };
+}
+
+/**
+ * Returns the text of an option, which - reads from standard input.
+ * @throws {CommandError} if the input is empty: the program that should have written it failed, and nothing is removed.
+ */
+async function textOf(option: string, given: string | undefined): Promise<string | undefined> {
+  if (given !== '-') return given;
+  const text = await readAll(process.stdin);
+  if (text.trim() !== '') return text;
+  throw new CommandError(`Standard input is empty, and nothing was changed. ${option} '' removes the value.`);
 }
 
 function metadataIn(option: string, text: string | undefined): object | null | undefined {
