@@ -335,6 +335,41 @@ describe('the displayed value of an option', () => {
     test(title, () => assert.equal(showOption(allOptions[name] ?? assert.fail(name), value), text));
 });
 
+describe('a URL', () => {
+  const values = [
+    'https://example.org',
+    'https://example.org/terms?x=1#y',
+    'http://127.0.0.1:8080/range',
+    'mailto:help@example.org?subject=Help',
+    'smtp://mail.example.org:25',
+  ];
+  /** What a row accepts as a URL. */
+  const accepted = (row: (typeof allOptions)[string], value: string): boolean => {
+    try {
+      return row.parse(value) instanceof URL;
+    } catch {
+      return false;
+    }
+  };
+
+  test('is displayed as it was set, in each option that takes one', () => {
+    const taking = Object.values(allOptions).filter((row) => values.some((value) => accepted(row, value)));
+    assert.ok(taking.length >= 5);
+    for (const row of taking)
+      for (const value of values.filter((each) => accepted(row, each)))
+        assert.equal(showOption(row, row.parse(value)), value, row.env);
+  });
+
+  test('is displayed without its password, in each option that takes one', () => {
+    for (const row of Object.values(allOptions))
+      for (const value of ['https://me:hunter2@example.org/a', 'smtp://me:hunter2@example.org'])
+        if (accepted(row, value)) {
+          const shown = showOption(row, row.parse(value));
+          assert.equal(shown, value.replace('hunter2', '***'), row.env);
+        }
+  });
+});
+
 describe('a set of options', () => {
   const tokenMinutes = option({
     env: 'TOKEN_MINUTES',

@@ -218,7 +218,9 @@ export function showOption(row: OptionRow<unknown>, read: unknown): string {
   if (typeof value === 'object' && 'path' in value) return value.path; // a picture
   if (typeof value === 'object' && 'text' in value) return value.text; // the sender of emails
   if (row.secret === true) return hideSecret(String(value));
-  if (value instanceof URL) return value.origin;
+  // An origin without the slash that the parser adds.
+  if (value instanceof URL)
+    return value.href === `${value.origin}/` ? value.origin : withoutPasswords(value).href;
   return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
@@ -230,7 +232,12 @@ function hideSecret(value: string): string {
   if (value.startsWith('sqlite:')) return value;
   const url = URL.parse(value);
   if (url === null || url.host === '') return '[hidden]'; // the text of a key, `k1:…`, also parses as a URL
+  return withoutPasswords(url).href;
+}
+
+function withoutPasswords(read: URL): URL {
+  const url = new URL(read);
   if (url.password !== '') url.password = '***';
   for (const name of secretParameters) if (url.searchParams.has(name)) url.searchParams.set(name, '***');
-  return url.href;
+  return url;
 }
