@@ -504,6 +504,15 @@ describe('config', () => {
     }
   });
 
+  test('warns about misspelt names on standard error', async () => {
+    const { code, stderr, stdout } = await bienvenue('config --json', { SIGNUP: 'closed' });
+    assert.deepEqual(
+      [code, stderr],
+      [0, 'SIGNUP is not an option and has no effect. Did you mean SIGN_UP?\n'],
+    );
+    assert.doesNotThrow(() => JSON.parse(stdout));
+  });
+
   test('every command reports all invalid options together', async () => {
     const environment = {
       PORT: 'many',

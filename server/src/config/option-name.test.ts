@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allOptions, readOptions } from '../app/options.ts';
-import { misspeltNames } from './option-name.ts';
+import { ignoredFiles, misspeltNames, wrongKey } from './option-name.ts';
+import { hasSecretFile } from './secret-file.ts';
 
 test('a misspelt name in the environment is answered with the name that was meant', () => {
   const meant: Record<string, string> = {
@@ -12,7 +13,17 @@ test('a misspelt name in the environment is answered with the name that was mean
     DATABASE_URI: 'DATABASE_URL',
     DATABASE_URLS: 'DATABASE_URL',
     PUBLIC_URI: 'PUBLIC_URL',
-    TRUSTED_PROXY: '',
+    TRUSTED_PROXY: 'TRUSTED_PROXIES',
+    TRUST_PROXY: 'TRUSTED_PROXIES',
+    SIGNUP: 'SIGN_UP',
+    SIGNUPS: 'SIGN_UP',
+    SIGN_UPS: 'SIGN_UP',
+    DATA_FOLDER: 'DATA_DIR',
+    DATA_DIRECTORY: 'DATA_DIR',
+    MIN_PASSWORD_LENGTH: 'PASSWORD_MIN_LENGTH',
+    public_url: 'PUBLIC_URL',
+    Data_Dir: 'DATA_DIR',
+    smtp_uri: 'SMTP_URL',
     TRUSTED_PROXIE: 'TRUSTED_PROXIES',
     ALLOWED_ORIGIN: 'ALLOWED_ORIGINS',
     SESION_DAYS: 'SESSION_DAYS',
@@ -22,10 +33,9 @@ test('a misspelt name in the environment is answered with the name that was mean
     BIENVENUE_CONFG: 'BIENVENUE_CONFIG',
   };
   for (const [name, option] of Object.entries(meant))
-    assert.deepEqual(
-      misspeltNames([name], allOptions),
-      option === '' ? [] : [`${name} is not an option and has no effect. Did you mean ${option}?`],
-    );
+    assert.deepEqual(misspeltNames([name], allOptions), [
+      `${name} is not an option and has no effect. Did you mean ${option}?`,
+    ]);
 });
 
 test('each option with two letters swapped, one missing or one more is recognized', () => {
@@ -37,6 +47,51 @@ test('each option with two letters swapped, one missing or one more is recognize
       if (wrong !== env)
         assert.match(misspeltNames([wrong], allOptions).join(), /^\S+ is not an option/, wrong);
   }
+});
+
+test('each option is recognized in lower case, without underscores, as a plural and with its words in another order', () => {
+  for (const { env } of Object.values(allOptions).filter((row) => row.env.replaceAll('_', '').length >= 6)) {
+    const words = env.split('_');
+    for (const wrong of [env.toLowerCase(), words.join(''), `${env}S`, words.toReversed().join('_')])
+      if (!Object.values(allOptions).some((row) => row.env === wrong))
+        assert.deepEqual(misspeltNames([wrong], allOptions), [
+          `${wrong} is not an option and has no effect. Did you mean ${env}?`,
+        ]);
+  }
+});
+
+test('a name of the kind of ours is answered with the options of that kind', () => {
+  for (const [name, options] of Object.entries({
+    SMTP_HOST: 'SMTP_URL',
+    SMTP_USER: 'SMTP_URL',
+    SMTP_PASSWORD: 'SMTP_URL',
+    SMTP_FROM: 'SMTP_URL',
+    MAIL_EHLO: 'MAIL_FROM, MAIL_EHLO_NAME',
+    MAIL_FROM_ADDRESS: 'MAIL_FROM, MAIL_EHLO_NAME',
+    DATABASE_PASSWORD_FILE: 'DATABASE_URL, DATABASE_POOLER, DATABASE_CONNECTIONS',
+    COOKIE_DOMAIN: 'COOKIE_PREFIX',
+    SIGNUP_ENABLED: 'SIGN_UP',
+  }))
+    assert.deepEqual(misspeltNames([name], allOptions), [
+      `${name} is not an option and has no effect. Options with a similar name: ${options}.`,
+    ]);
+});
+
+test('a secret that is given as text and as a file is warned about', () => {
+  const secrets = Object.values(allOptions).filter((row) => hasSecretFile(row, allOptions));
+  assert.ok(secrets.length >= 2);
+  for (const { env } of secrets) {
+    assert.deepEqual(ignoredFiles([env, `${env}_FILE`], allOptions), [
+      `${env}_FILE has no effect, because ${env} is set too. Remove one of them.`,
+    ]);
+    for (const one of [env, `${env}_FILE`]) assert.deepEqual(ignoredFiles([one], allOptions), []);
+  }
+});
+
+test('a key of the configuration file in other letters, or for a file of its own, is answered with what works', () => {
+  assert.equal(wrongKey('port', 'a.toml', allOptions), 'port in a.toml is not an option; did you mean PORT?');
+  for (const row of Object.values(allOptions).filter((each) => hasSecretFile(each, allOptions)))
+    assert.match(wrongKey(`${row.env}_FILE`, 'a.toml', allOptions), /works only in the environment/);
 });
 
 test('a name that only this service uses is reported although no option is near', () => {
@@ -60,7 +115,7 @@ test('names of options and of other programs are left alone', () => {
     'DISPLAY SESSION_MANAGER XDG_SESSION_ID XDG_DATA_DIRS XDG_DATA_HOME PASSWORD_STORE_DIR PGHOST PGPORT PGDATA ' +
     'PGSSLMODE PGPASSWORD NODE_ENV NODE_OPTIONS npm_config_cache INIT_CWD SSH_AUTH_SOCK SUDO_USER SUDO_COMMAND ' +
     'INVOCATION_ID JOURNAL_STREAM CREDENTIALS_DIRECTORY STATE_DIRECTORY KUBERNETES_SERVICE_HOST HTTP_PROXY NO_PROXY ' +
-    'SMTP_HOST SMTP_PASSWORD MAIL_DRIVER APP_URL REDIS_URL TEST_DATABASE_URL AWS_REGION DOCKER_HOST DEBUG CI ' +
+    'MAILCHECK MAILPATH MAIL_SERVICE_HOST DATABASE_PORT_5432_TCP_ADDR http_proxy npm_config_loglevel APP_URL REDIS_URL TEST_DATABASE_URL AWS_REGION DOCKER_HOST DEBUG CI ' +
     'CHROME_DESKTOP DBUS_SESSION_BUS_ADDRESS GITHUB_TOKEN COLORTERM LS_COLORS PRODUCT';
   assert.deepEqual(misspeltNames(others.split(' '), allOptions), []);
   assert.deepEqual(

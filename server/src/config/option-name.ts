@@ -10,6 +10,14 @@ export const fileVariable = 'BIENVENUE_CONFIG';
 const productPrefix = 'BIENVENUE_';
 /** Beginnings of names that only this service uses. */
 const ownPrefixes = [productPrefix, 'PRODUCT_'];
+/** Beginnings that other programs use too, but next to this service rarely for anything but its options. */
+const families = [/^SMTP_/, /^MAIL_/, /^DATABASE_/, /^COOKIE_/, /^SIGN_?UP/];
+/** Variables that Kubernetes and Docker set about a service of that name. */
+const ofServices = /_SERVICE_(?:HOST|PORT)(?:_\w+)?$|_PORT_\d+_(?:TCP|UDP)/;
+/** Words that others use for one of ours. */
+const synonyms: Readonly<Record<string, string>> = { FOLDER: 'DIR', DIRECTORY: 'DIR', PATH: 'DIR' };
+/** The shortest name, without underscores, of which other spellings are looked for: SIGNUP. */
+const minSpelled = 6;
 /** In shorter names, such as HOST, one other letter makes a common word: POST. */
 const minCharacters = 7;
 /** From this length on, two wrong letters still leave no doubt. */
@@ -30,12 +38,41 @@ export function misspeltNames(names: Iterable<string>, table: OptionTable): stri
     const option = name.replace(/_FILE$/, '');
     if (option !== name && option.length >= minCharacters && known.has(option))
       return [`${name} has no effect: only a secret can be read from a file. Set ${option}.`];
+    const beginning = `${name} is not an option and has no effect.`;
     const meant = nearest(name, known);
-    if (meant !== undefined) return [`${name} is not an option and has no effect. Did you mean ${meant}?`];
+    if (meant !== undefined) return [`${beginning} Did you mean ${meant}?`];
+    const family = families.find((each) => each.test(name) && !ofServices.test(name));
+    const relatives = family === undefined ? [] : Object.values(table).filter(({ env }) => family.test(env));
+    if (relatives.length > 0)
+      return [`${beginning} Options with a similar name: ${relatives.map(({ env }) => env).join(', ')}.`];
     return ownPrefixes.some((prefix) => name.startsWith(prefix))
-      ? [`${name} is not an option and has no effect. "bienvenue config" lists the options.`]
+      ? [`${beginning} "bienvenue config" lists the options.`]
       : [];
   });
+}
+
+/** Returns one sentence for each secret that is given both as text and as a file, which is then not read. */
+export function ignoredFiles(names: readonly string[], table: OptionTable): string[] {
+  return Object.values(table)
+    .filter(
+      (row) => hasSecretFile(row, table) && names.includes(row.env) && names.includes(`${row.env}_FILE`),
+    )
+    .map(({ env }) => `${env}_FILE has no effect, because ${env} is set too. Remove one of them.`);
+}
+
+/** Returns one sentence for a key of a configuration file that is no option. */
+export function wrongKey(key: string, file: string, table: OptionTable): string {
+  const rows = Object.values(table);
+  const secret = rows.find((row) => hasSecretFile(row, table) && key === `${row.env}_FILE`)?.env;
+  if (secret !== undefined)
+    return `${key} in ${file} has no effect: it works only in the environment. Set it there, or ${secret} in the file.`;
+  // A file has no names of other programs.
+  const meant = nearest(
+    key,
+    rows.map(({ env }) => env),
+    1,
+  );
+  return `${key} in ${file} is not an option${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
 /** Returns the known name that a name is probably meant to be. Names of less than `min` characters are left alone. */
@@ -45,6 +82,29 @@ export function nearest(name: string, known: Iterable<string>, min = minCharacte
     const meant = [...known].includes(bare) ? bare : nearest(bare, known, min);
     if (meant !== undefined) return meant;
   }
+  const spelled = spellingsOf(name, min);
+  const other = [...known].find((candidate) =>
+    spellingsOf(candidate, min).some((each) => spelled.includes(each)),
+  );
+  if (other !== undefined) return other;
+  const near = nearestLetters(name.toUpperCase(), known, min);
+  if (near !== undefined) return near;
+  const [letters = ''] = spelled;
+  const byLetters = new Map([...known].map((each) => [spellingsOf(each, min)[0] ?? each, each]));
+  return byLetters.get(nearestLetters(letters, byLetters.keys(), min) ?? '');
+}
+
+/** Returns what two spellings of one name share: the letters without underscores, and the words in any order. */
+function spellingsOf(name: string, min: number): string[] {
+  const words = name
+    .toUpperCase()
+    .split('_')
+    .map((word) => synonyms[word] ?? word.replace(/IES$/, 'Y').replace(/(?<!S)S$/, ''));
+  const letters = words.join('');
+  return letters.length < Math.min(min, minSpelled) ? [] : [letters, words.toSorted().join('_')];
+}
+
+function nearestLetters(name: string, known: Iterable<string>, min: number): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const candidate of known) {
     if (Math.min(name.length, candidate.length) < min) continue;

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { printable } from '../../kit/text/printable.ts';
 import { showOption } from '../../config/read-options.ts';
 import { allOptions, readOptions } from '../../app/options.ts';
 import type { CommandContext } from '../context.ts';
@@ -9,7 +10,8 @@ export function configCommand({ environment }: CommandContext): Command {
     .description('print the value and source of each option; secrets are hidden')
     .option('--json', 'print JSON')
     .action(({ json = false }: { json?: boolean }) => {
-      const { options, sources, isPublic } = readOptions(environment);
+      const { options, sources, isPublic, warnings } = readOptions(environment);
+      for (const warning of warnings) console.error(printable(warning));
       const values: Readonly<Record<string, unknown>> = options;
       const origins: Readonly<Record<string, string>> = sources;
       const rows = Object.entries(allOptions).map(([name, row]) => ({
