@@ -11,7 +11,15 @@ const link = ['example.org', 'javascript:alert(1)', 'ftp://example.org'];
 
 /** Values that cannot work, by option. */
 const wrong: Readonly<Record<string, readonly string[]>> = {
-  PUBLIC_URL: ['accounts.example.org', 'http://accounts.example.org', 'https://example.org/path'],
+  PUBLIC_URL: [
+    'accounts.example.org',
+    'http://accounts.example.org',
+    'https://example.org/path',
+    'https://*.example.org',
+    'https://exa..mple.org',
+    'https://example.org:0',
+    'http://localhost:0',
+  ],
   HOST: ['http://localhost', '127.0.0.1:5000', 'a b', '0.0.0.0'],
   PORT: [...number, '65536'],
   DATA_DIR: ['~/data', 'a\nb'],
@@ -43,6 +51,11 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
     'smtp://host/path?tls=off',
     'smtp://host:99999',
     'smtp://user@host',
+    'smtp://smtp.example.org;587',
+    'smtp://a,b:587',
+    'smtp://a..b:587',
+    'smtp://*.example.org:587',
+    'smtp://mail.b%zzcher.example:25',
   ],
   MAIL_FROM: [
     'accounts',
@@ -65,8 +78,20 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
   THEME_CSS: file,
   THEME_DIR: ['/nowhere/theme'],
   LANGUAGES_DIR: ['/nowhere/languages'],
-  TRUSTED_PROXIES: ['localhost', '10.0.0.0/33', '0.0.0.0/0'],
-  OUTBOUND_ALLOW: ['rp.example.org', '10.0.0.0/33', '::/0', '::ffff:10.0.0.1'],
+  TRUSTED_PROXIES: [
+    'localhost',
+    '10.0.0.0/33',
+    '0.0.0.0/0',
+    '0.0.0.0/1,128.0.0.0/1',
+    '::/2, 10.0.0.0/8, 4000::/2, 8000::/1',
+  ],
+  OUTBOUND_ALLOW: [
+    'rp.example.org',
+    '10.0.0.0/33',
+    '::/0',
+    '::ffff:10.0.0.1',
+    '128.0.0.0/2 0.0.0.0/1 192.0.0.0/2',
+  ],
   ALLOWED_ORIGINS: ['*', 'app.example.org', 'https://app.example.org/path'],
   ADDRESS_LIMIT_PER_MINUTE: number,
   IPV6_56_LIMIT_PER_MINUTE: number,
@@ -94,7 +119,13 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
 
 /** Examples of the options of features, which a checkout may lack. */
 const wrongOfFeatures: typeof wrong = {
-  BREACH_CHECK_URL: ['http://api.example.org', 'nonsense', 'https://user:hunter2@example.org'],
+  BREACH_CHECK_URL: [
+    'https://api.pwnedpasswords.com',
+    'https://api.pwnedpasswords.com/',
+    'http://api.example.org',
+    'nonsense',
+    'https://user:hunter2@example.org',
+  ],
   CLIENTS_FILE: ['/nowhere/clients.toml', '/dev/null', '/', import.meta.filename],
   DISPOSABLE_EMAILS: ['no'],
   EMAIL_SIGN_IN: flag,

@@ -581,6 +581,22 @@ describe('doctor finds', () => {
     );
   });
 
+  test('an IP address as PUBLIC_URL, at which passkeys do not work', async (t) => {
+    const environment = {
+      DATA_DIR: await temporaryFolder(t),
+      SMTP_URL: 'smtp://127.0.0.1:1',
+      MAIL_FROM: 'a@example.org',
+    };
+    const words = async (url: string): Promise<string> =>
+      found(await examine({ ...environment, PUBLIC_URL: url }), 'unsafe')
+        .map(({ says }) => says)
+        .join();
+    for (const host of ['192.0.2.1', '[2001:db8::1]'])
+      assert.match(await words(`https://${host}`), /passkeys do not work\. Set PUBLIC_URL to a domain name/);
+    for (const url of ['https://example.org', 'http://127.0.0.1:5000'])
+      assert.doesNotMatch(await words(url), /passkeys/);
+  });
+
   test('a file that is no database, and leaves it alone', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
     const file = join(environment.DATA_DIR, 'bienvenue.db');

@@ -27,7 +27,7 @@ export function listenHost(value: string): string {
   const isName = /^[\w.-]+$/.test(bare) && !/(?:^|\.)\d+$/.test(bare);
   if (isIP(bare) === 0 && !isName)
     throw new OptionFault('must be an IP address or a host name, without a scheme and without a port');
-  return bare;
+  return /^localhost\.?$/i.test(bare) ? 'localhost' : bare;
 }
 
 /** Returns a parser of whole numbers from `min` to `max`. */
@@ -89,11 +89,20 @@ export function publicUrl(value: string): URL {
   ) {
     throw new OptionFault('must be an origin: scheme and host, without a path, query or user');
   }
+  if (url.port === '0') throw new OptionFault('must be a URL with a port from 1 to 65535, or without a port');
+  if (!isHost(url.hostname))
+    throw new OptionFault('must be a URL with the name of one host, such as https://accounts.example.org');
   const isLocal = url.protocol === 'http:' && isLoopback(url.hostname);
   if (url.protocol !== 'https:' && !isLocal) {
     throw new OptionFault('must be https; http is for localhost only');
   }
   return url;
+}
+
+/** Returns whether the host of a URL is an IP address or a name whose labels the DNS or a hosts file can hold. */
+export function isHost(hostname: string): boolean {
+  const labels = hostname.replace(/\.$/, '').split('.');
+  return hostname.startsWith('[') || labels.every((label) => /^[\w-]{1,63}$/.test(label));
 }
 
 /** Parses the URL of a link: https, http, or mailto. */
@@ -124,7 +133,7 @@ export function reachableNetworks(value: string): string[] {
  * is rejected: `purpose` completes "must be networks" and names the danger, with `$` for the network.
  */
 function networksOf(value: string, purpose: string): string[] {
-  return items(value).map((item) => {
+  const networks = items(value).map((item) => {
     const network = isIP(item) === 0 ? item : `${item}/${isIP(item) === 4 ? 32 : 128}`;
     const [address, bits] = network.split('/', 2);
     if (isIP(address ?? '') === 0 || !ipaddr.isValidCIDR(network)) {
@@ -139,6 +148,28 @@ function networksOf(value: string, purpose: string): string[] {
       );
     return network;
   });
+  for (const family of [4, 6] as const)
+    if (coversAll(networks, family))
+      throw new OptionFault(
+        `must be networks ${purpose.replace('$', () => `${value}, together all of IPv${family},`)}`,
+      );
+  return networks;
+}
+
+/** Returns whether networks together contain every address of a family. */
+function coversAll(networks: readonly string[], family: 4 | 6): boolean {
+  const bitsOf = (network: string): string => {
+    const [address, length] = ipaddr.parseCIDR(network);
+    const bits = address.toByteArray().map((byte) => byte.toString(2).padStart(8, '0'));
+    return bits.join('').slice(0, length);
+  };
+  const prefixes = networks.filter((each) => isIP(each.split('/', 1)[0] ?? '') === family).map(bitsOf);
+  const isCovered = (prefix: string): boolean => {
+    if (prefixes.some((each) => prefix.startsWith(each))) return true;
+    const isPartly = prefixes.some((each) => each.startsWith(prefix));
+    return isPartly && isCovered(`${prefix}0`) && isCovered(`${prefix}1`);
+  };
+  return isCovered('');
 }
 
 /** Parses a list of exact origins (RFC 6454): https, or http on a loopback host. Patterns are rejected. */
@@ -191,5 +222,9 @@ export function rangeUrl(value: string): URL {
   if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
     throw new OptionFault('must be a URL without a query, fragment or user');
   }
+  if (url.hostname === 'api.pwnedpasswords.com' && !/^\/range\/*$/.test(url.pathname))
+    throw new OptionFault(
+      'must be https://api.pwnedpasswords.com/range; that service answers at no other path',
+    );
   return url;
 }

@@ -198,6 +198,26 @@ describe('faults', () => {
     assert.equal(faultsOf({ ...proxy, PUBLIC_URL: 'nonsense' }).length, 1, 'one error for one fault');
   });
 
+  test('local mode listens on localhost in any letter case, and with the dot of the root', () => {
+    for (const host of ['LOCALHOST', 'localhost.', 'LocalHost'])
+      assert.equal(readOptions({ HOST: host }).options.host, 'localhost');
+  });
+
+  test('a mail server may have a name outside ASCII, which is kept in punycode, or one of a local network', () => {
+    for (const [url, host] of [
+      ['smtp://mail.bücher.example:25', 'mail.xn--bcher-kva.example:25'],
+      ['smtp://mail_server:25', 'mail_server:25'],
+      ['smtp://[::1]:25', '[::1]:25'],
+      ['smtp://192.0.2.1', '192.0.2.1'],
+    ] as const)
+      assert.equal(readOptions({ ...publicMode, SMTP_URL: url }).options.smtpUrl?.host, host);
+  });
+
+  test('networks that leave out a part of each family are accepted', () => {
+    const proxies = { ...publicMode, TRUSTED_PROXIES: '0.0.0.0/1, 128.0.0.0/2, ::/1' };
+    assert.equal(readOptions(proxies).options.trustedProxies.length, 3);
+  });
+
   for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
     test(`local mode listens on ${host}`, () => assert.equal(readOptions({ HOST: host }).options.host, host));
   }

@@ -4,7 +4,7 @@ import { tlsModes } from '../kit/postgres/postgres-tls.ts';
 import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
 import { asciiDomain } from '../kit/text/domain.ts';
 import { nearest } from './option-name.ts';
-import { OptionFault } from './parse.ts';
+import { isHost, OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';
 
@@ -35,10 +35,25 @@ export function smtpUrl(value: string): URL {
       `${form}, without a path, query or fragment, which have no effect; if they belong to the password, ${encoding}`,
     );
   if (url.port === '0') throw new OptionFault(`${form}, with a port from 1 to 65535`);
+  if (!isHost(url.hostname)) {
+    const host = asciiDomain(decodedHost(url));
+    if (host === undefined)
+      throw new OptionFault(`${form}, with the name of one host such as mail.example.org, or an IP address`);
+    url.hostname = host;
+  }
   requireDecodable(url);
   if ((url.username === '') !== (url.password === ''))
     throw new OptionFault(`${form}, with both a user and a password, or without both`);
   return url;
+}
+
+/** Returns the host as typed: only URLs of the web have theirs in punycode. Empty text if it cannot be decoded. */
+function decodedHost({ hostname }: URL): string {
+  try {
+    return decodeURIComponent(hostname);
+  } catch {
+    return '';
+  }
 }
 
 const databaseForm = 'must be sqlite:<path of a file> or postgres://user:password@host/database';

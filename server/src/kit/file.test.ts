@@ -32,11 +32,8 @@ test(
     // In a process of its own, which can be stopped.
     const script = `import { makeFolder } from ${JSON.stringify(import.meta.resolve('./file.ts'))};
     try { makeFolder('/proc/x/y', 0o700); } catch { console.log('refused'); }`;
-    const arguments_ = ['--input-type=module', '--eval', script];
-    assert.equal(
-      execFileSync(process.execPath, arguments_, { encoding: 'utf8', timeout: 10_000 }),
-      'refused\n',
-    );
+    const flags = ['--input-type=module', '--eval', script];
+    assert.equal(execFileSync(process.execPath, flags, { encoding: 'utf8', timeout: 10_000 }), 'refused\n');
   },
 );
 
