@@ -133,7 +133,7 @@ export function reachableNetworks(value: string): string[] {
  * is rejected: `purpose` completes "must be networks" and names the danger, with `$` for the network.
  */
 function networksOf(value: string, purpose: string): string[] {
-  const networks = items(value).map((item) => {
+  const list = items(value).map((item) => {
     const network = isIP(item) === 0 ? item : `${item}/${isIP(item) === 4 ? 32 : 128}`;
     const [address, bits] = network.split('/', 2);
     if (isIP(address ?? '') === 0 || !ipaddr.isValidCIDR(network)) {
@@ -149,27 +149,29 @@ function networksOf(value: string, purpose: string): string[] {
     return network;
   });
   for (const family of [4, 6] as const)
-    if (coversAll(networks, family))
+    if (coversAll(list, family))
       throw new OptionFault(
         `must be networks ${purpose.replace('$', () => `${value}, together all of IPv${family},`)}`,
       );
-  return networks;
+  return list;
 }
 
 /** Returns whether networks together contain every address of a family. */
-function coversAll(networks: readonly string[], family: 4 | 6): boolean {
-  const bitsOf = (network: string): string => {
-    const [address, length] = ipaddr.parseCIDR(network);
-    const bits = address.toByteArray().map((byte) => byte.toString(2).padStart(8, '0'));
-    return bits.join('').slice(0, length);
-  };
-  const prefixes = networks.filter((each) => isIP(each.split('/', 1)[0] ?? '') === family).map(bitsOf);
+function coversAll(list: readonly string[], family: 4 | 6): boolean {
+  const prefixes = list.filter((each) => isIP(each.split('/', 1)[0] ?? '') === family).map(prefixOf);
   const isCovered = (prefix: string): boolean => {
     if (prefixes.some((each) => prefix.startsWith(each))) return true;
     const isPartly = prefixes.some((each) => each.startsWith(prefix));
     return isPartly && isCovered(`${prefix}0`) && isCovered(`${prefix}1`);
   };
   return isCovered('');
+}
+
+/** Returns the bits that all addresses of a network begin with. */
+function prefixOf(network: string): string {
+  const [address, length] = ipaddr.parseCIDR(network);
+  const bits = address.toByteArray().map((byte) => byte.toString(2).padStart(8, '0'));
+  return bits.join('').slice(0, length);
 }
 
 /** Parses a list of exact origins (RFC 6454): https, or http on a loopback host. Patterns are rejected. */

@@ -19,7 +19,7 @@ test('a folder below or in place of a file is refused', () => {
   const file = join(folder, 'file');
   writeFileSync(file, '');
   for (const [path, code] of [
-    [file, 'EEXIST'],
+    [file, 'ENOTDIR'],
     [join(file, 'a', 'b'), 'ENOTDIR'],
   ] as const)
     assert.throws(() => makeFolder(path, 0o700), { code });

@@ -13,6 +13,9 @@ export function makeFolder(path: string, mode: number): void {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    // EEXIST would look as if another process had created it.
+    if (code === 'EEXIST')
+      throw Object.assign(new Error(`${path} is not a folder`, { cause: error }), { code: 'ENOTDIR' });
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
     makeFolder(dirname(path), mode);
     mkdirSync(path, { mode });

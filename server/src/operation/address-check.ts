@@ -1,6 +1,7 @@
 // What `bienvenue doctor` finds about the address to listen on.
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import type { CoreOptions } from '../config/options.ts';
+import { isLoopback } from '../config/parse.ts';
 import type { Finding } from './finding.ts';
 import { findAddressFault } from './start-check.ts';
 
@@ -26,4 +27,17 @@ export async function checkAddress({ host, port }: CoreOptions): Promise<Finding
     verdict: 'ok',
     says: `${host}:${port} is in use${answers ? ' and accepts connections: a service is running there' : ''}`,
   };
+}
+
+/** Reports a host at which WebAuthn does not work: an RP ID is a domain (WebAuthn Level 3 §5.1.3). */
+export function checkPublicHost({ publicUrl }: CoreOptions): Finding[] {
+  const host = publicUrl?.hostname.replaceAll(/[[\]]/g, '') ?? '';
+  if (isIP(host) === 0 || isLoopback(host)) return [];
+  return [
+    {
+      about: 'address',
+      verdict: 'unsafe',
+      says: `PUBLIC_URL has the IP address ${host}, at which signing in with WebAuthn does not work. Set PUBLIC_URL to a domain name.`,
+    },
+  ];
 }

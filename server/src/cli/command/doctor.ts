@@ -1,12 +1,10 @@
 // Checks everything that the service needs, and says how to mend what is wrong.
 import { Command } from 'commander';
-import { isIP } from 'node:net';
 import { brandNotes } from '../../brand/color.ts';
-import { isLoopback } from '../../config/parse.ts';
 import { ConfigurationFault } from '../../config/read-options.ts';
 import { migratedModules } from '../../app/migrations.ts';
 import { readOptions, type Configuration } from '../../app/options.ts';
-import { checkAddress } from '../../operation/address-check.ts';
+import { checkAddress, checkPublicHost } from '../../operation/address-check.ts';
 import { becomeOwner } from '../../operation/data-owner.ts';
 import { announce, shownDatabase } from '../../operation/data-place.ts';
 import { checkDatabase } from '../../operation/database-check.ts';
@@ -51,10 +49,10 @@ async function examine(
   return [
     { about: 'options', verdict: 'ok', says: `${configuration.isPublic ? 'public' : 'local'} mode` },
     ...configuration.warnings.map((says): Finding => ({ about: 'options', verdict: 'unsafe', says })),
-    ...checkHost(configuration),
     ...checkBrand(configuration),
     ...(await checkData(configuration, environment)),
     await checkAddress(configuration.options),
+    ...checkPublicHost(configuration.options),
     ...(recipient === undefined ? [] : [await checkMail(configuration.options, recipient)]),
   ];
 }
@@ -72,19 +70,6 @@ async function checkData(
     if (!(error instanceof CommandError)) throw error;
     return [{ about: 'files', verdict: 'fault', says: error.message }];
   }
-}
-
-/** Reports a host at which passkeys do not work: an RP ID is a domain (WebAuthn Level 3 §5.1.3). */
-function checkHost({ options: { publicUrl } }: Configuration): Finding[] {
-  const host = publicUrl?.hostname.replaceAll(/[[\]]/g, '') ?? '';
-  if (isIP(host) === 0 || isLoopback(host)) return [];
-  return [
-    {
-      about: 'options',
-      verdict: 'unsafe',
-      says: `PUBLIC_URL has the IP address ${host}, at which passkeys do not work. Set PUBLIC_URL to a domain name.`,
-    },
-  ];
 }
 
 /** Reports the colors that pages show instead of the one that the operator chose. */
