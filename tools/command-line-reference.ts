@@ -25,7 +25,7 @@ export async function commandLineReference(): Promise<string> {
         '|---|---|',
         '| 0 | success |',
         '| 1 | rejected or not found |',
-        '| 2 | invalid arguments or configuration |',
+        '| 2 | invalid arguments, input or configuration |',
         '| 70 | internal error |',
       ].join('\n'),
       ...program.commands.flatMap((command) => commandTexts(command, 'bienvenue', 2)),

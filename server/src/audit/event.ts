@@ -4,27 +4,30 @@
 import type { Database } from '../db/database.ts';
 
 /** Names of events in the OWASP Logging Vocabulary Cheat Sheet. */
-export type VocabularyName =
-  | 'authn_login_success'
-  | 'authn_login_fail'
-  | 'authn_login_fail_max'
-  | 'authn_login_lock'
-  | 'authn_password_change'
-  | 'authn_password_change_fail'
-  | 'authn_token_created'
-  | 'authn_token_reuse'
-  | 'sensitive_create'
-  | 'sensitive_read'
-  | 'sensitive_update'
-  | 'sensitive_delete'
-  | 'session_created'
-  | 'session_expired'
-  | 'session_use_after_expire'
-  | 'user_created'
-  | 'user_updated'
-  | 'user_deleted'
-  | 'sys_startup'
-  | 'sys_shutdown';
+export const vocabularyNames = [
+  'authn_login_success',
+  'authn_login_fail',
+  'authn_login_fail_max',
+  'authn_login_lock',
+  'authn_password_change',
+  'authn_password_change_fail',
+  'authn_token_created',
+  'authn_token_reuse',
+  'sensitive_create',
+  'sensitive_read',
+  'sensitive_update',
+  'sensitive_delete',
+  'session_created',
+  'session_expired',
+  'session_use_after_expire',
+  'user_created',
+  'user_updated',
+  'user_deleted',
+  'sys_startup',
+  'sys_shutdown',
+] as const;
+
+export type VocabularyName = (typeof vocabularyNames)[number];
 
 export type AuditOutcome = 'success' | 'failure';
 

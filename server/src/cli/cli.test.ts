@@ -210,9 +210,15 @@ describe('next to a running service', () => {
       await inWords('user set bob@example.org --name Bob', environment),
       /^bob@example.org was changed/,
     );
+    await fails(
+      'user set bob@example.org --external-id crm-7',
+      environment,
+      1,
+      /^Another user has this external id/,
+    );
+    await fails('user show --external-id crm-8', environment, 1, /^No user has the external id crm-8/);
     for (const [line, says] of [
       ['user set bob@example.org', /^Give at least one option/],
-      ['user set bob@example.org --external-id crm-7', /^Another user has this external id/],
       ['user set bob@example.org --metadata [1]', /^metadata is not a JSON object/],
       ['user set bob@example.org --metadata {', /^--metadata must be a JSON object/],
       [
@@ -221,11 +227,10 @@ describe('next to a running service', () => {
       ],
       ['user set bob@example.org --name Bob\u202Eevil', /^name contains a character that is not allowed/],
       ['user set bob@example.org --picture http://example.org/a', /^picture is not an https URL/],
-      ['user show --external-id crm-8', /^No user has the external id crm-8/],
       ['user show', /^Give an email address, --external-id or --subject/],
       ['user show bob@example.org --external-id crm-7', /^Give an email address, --external-id or --subject/],
     ] as const)
-      await fails(line, environment, 1, says);
+      await fails(line, environment, 2, says);
     assert.deepEqual(await json('user factors ann@example.org', environment), {
       email: 'ann@example.org',
       factors: [],
@@ -252,7 +257,7 @@ describe('next to a running service', () => {
     assert.deepEqual(reading, [['user set', '--private-metadata']]);
     for (const [name, option] of reading)
       for (const input of ['', ' \n'])
-        await fails(`${name} ann@example.org ${option} -`, environment, 1, /^Standard input is empty/, input);
+        await fails(`${name} ann@example.org ${option} -`, environment, 2, /^Standard input is empty/, input);
     const kept = await json('user show ann@example.org', environment);
     assert.deepEqual(memberOf(kept, 'private_metadata'), { note: 'x' });
   });
@@ -318,8 +323,6 @@ describe('next to a running service', () => {
   test('a command that fails ends with code 1, and wrong usage with code 2', async () => {
     await Promise.all([
       fails('user add ann@example.org', environment, 1, /^User ann@example\.org already exists$/m, 'b4l0u'),
-      fails('user add nonsense', environment, 1, /email address/, 'b4l0u'),
-      fails('user add carl@example.org', environment, 1, /password is empty/, '\n'),
       fails(
         'user show nobody@example.org',
         environment,
@@ -334,8 +337,36 @@ describe('next to a running service', () => {
       fails('user list --limit many', environment, 2, /whole number/),
       fails('dance', environment, 2, /unknown command 'dance'/),
       fails('session end', environment, 2, /--user/),
+      fails('user add nonsense', environment, 2, /email address/, 'b4l0u'),
+      fails('user add carl@example.org', environment, 2, /password is empty/, '\n'),
+      fails('audit list --event nonsense', environment, 2, /The names are authn_login_success, /),
+      fails('audit list --event user_create', environment, 2, /Did you mean user_created\?/),
     ]);
     assert.equal(((await json('user list', environment)) as unknown[]).length, 2);
+  });
+
+  test('each command with an email address answers a malformed one with code 2', async () => {
+    const program = await createProgram({ environment: {} });
+    const all = program.commands.flatMap((command) => [command, ...command.commands]);
+    const lines = all.flatMap((command) => {
+      const name =
+        command.parent === program ? command.name() : `${command.parent?.name()} ${command.name()}`;
+      const more = name === 'user set' ? ' --name Ann' : '';
+      const asArgument = command.registeredArguments.some((each) => each.name() === 'email');
+      const asOption = command.options.filter(({ flags }) => /<(?:email|address)>/.test(flags));
+      return [
+        ...(asArgument ? [`${name} nonsense${more}`] : []),
+        ...asOption.map(({ long }) => `${name} ${long} nonsense`),
+      ];
+    });
+    assert.ok(lines.length > 10);
+    for (const line of lines) await fails(line, environment, 2, /valid email address/, 'b4l0u');
+  });
+
+  test('user why does not advise to register where sign-up is closed', async () => {
+    const advice = await inWords('user why nobody@example.org', { ...environment, SIGN_UP: 'closed' });
+    assert.match(advice, /Sign-up is closed: you add the account/);
+    assert.doesNotMatch(advice, /registers/);
   });
 
   test('the running service notices at its next request: session end', async () => {
@@ -591,10 +622,13 @@ describe('doctor finds', () => {
       found(await examine({ ...environment, PUBLIC_URL: url }), 'unsafe')
         .map(({ says }) => says)
         .join();
-    for (const host of ['192.0.2.1', '[2001:db8::1]'])
-      assert.match(await words(`https://${host}`), /passkeys do not work\. Set PUBLIC_URL to a domain name/);
+    for (const address of ['192.0.2.1', '[2001:db8::1]'])
+      assert.match(
+        await words(`https://${address}`),
+        /WebAuthn does not work\. Set PUBLIC_URL to a domain name/,
+      );
     for (const url of ['https://example.org', 'http://127.0.0.1:5000'])
-      assert.doesNotMatch(await words(url), /passkeys/);
+      assert.doesNotMatch(await words(url), /WebAuthn/);
   });
 
   test('a file that is no database, and leaves it alone', async (t) => {

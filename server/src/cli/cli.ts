@@ -7,7 +7,7 @@ import type { CommandContext, ProgramInput } from './context.ts';
 import { exitCode, reportError } from './output.ts';
 
 const exitCodes = `
-Exit codes: 0 success; 1 rejected or not found; 2 invalid arguments or configuration; 70 internal error.
+Exit codes: 0 success; 1 rejected or not found; 2 invalid arguments, input or configuration; 70 internal error.
 Options are environment variables (docs/reference/configuration.md); "bienvenue config" prints their values.`;
 
 type Load = () => Promise<(context: CommandContext) => Command>;

@@ -9,7 +9,7 @@ import { requireEmailAddress } from '../user/email-address.ts';
 import { findUserByExternalId, findUserBySubject } from '../user/details-store.ts';
 import { findUserByEmail } from '../user/store.ts';
 import type { User } from '../user/user.ts';
-import { CommandError } from '../operation/refusal.ts';
+import { CommandError, UsageError } from '../operation/refusal.ts';
 
 /** Input of the program. */
 export interface ProgramInput {
@@ -49,13 +49,17 @@ export interface UserName {
   readonly subject?: string;
 }
 
-/** Finds the user of `user show`. @throws {CommandError} unless exactly one of the three is given and a user has it. */
+/**
+ * Finds the user of `user show`.
+ * @throws {UsageError} unless exactly one of the three is given.
+ * @throws {CommandError} if no user has it.
+ */
 export async function requireOne(
   database: Database,
   { email, externalId, subject }: UserName,
 ): Promise<User> {
   if ([email, externalId, subject].filter((each) => each !== undefined).length !== 1)
-    throw new CommandError('Give an email address, --external-id or --subject');
+    throw new UsageError('Give an email address, --external-id or --subject');
   if (email !== undefined) return requireUser(database, email);
   const user =
     externalId === undefined

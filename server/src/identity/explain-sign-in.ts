@@ -10,7 +10,7 @@ export function explainSignIn(facts: SignInFacts): readonly Finding[] {
   const { account, email } = facts;
   const found: readonly (Finding | undefined)[] =
     account === undefined
-      ? [unknownAddress(email), ...attempts(facts)]
+      ? [unknownAddress(facts), ...attempts(facts)]
       : [
           state(account, email),
           ...confirmation(account, facts),
@@ -39,12 +39,14 @@ const requestRefused: Finding = {
   remedy: 'Ask for the request id or the time, and look it up in the log of the service.',
 };
 
-function unknownAddress(email: string): Finding {
+function unknownAddress({ email, isSignUpOpen }: SignInFacts): Finding {
   return {
     code: 'unknown_address',
     hinders: 'sign_in',
     means: `No account has the address ${email}. An account that is not confirmed within seven days is removed.`,
-    remedy: 'Check the spelling. The user registers (again), or you add the account with bienvenue user add.',
+    remedy: isSignUpOpen
+      ? 'Check the spelling. The user registers (again), or you add the account with bienvenue user add.'
+      : 'Check the spelling. Sign-up is closed: you add the account with bienvenue user add.',
   };
 }
 

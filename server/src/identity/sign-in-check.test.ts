@@ -306,6 +306,7 @@ describe('explainSignIn', () => {
       account,
       counters: [],
       emailConfirmation: true,
+      isSignUpOpen: true,
       hasOtherWayIn: false,
     };
     const codes = (changed: Partial<SignInFacts>): readonly FindingCode[] => {

@@ -41,7 +41,7 @@ type Rules = Pick<Identity, 'attempts' | 'context' | 'plugged' | 'registrations'
 /** Explains whether and why the user of an address cannot sign in. Changes nothing. */
 export async function checkSignIn(rules: Rules, email: EmailAddress): Promise<SignInCheck> {
   const { attempts, context, plugged } = rules;
-  const { db, clock, emailConfirmation } = context;
+  const { db, clock, emailConfirmation, isSignUpOpen } = context;
   const now = clock();
   const user = await findUserByEmail(db, email);
   const userId = user?.id ?? noUserId;
@@ -59,6 +59,7 @@ export async function checkSignIn(rules: Rules, email: EmailAddress): Promise<Si
       nextAt,
     })),
     emailConfirmation,
+    isSignUpOpen,
     hasOtherWayIn: await isAny(plugged.waysIn.map((isWayIn) => isWayIn(db, userId))),
   });
   const events = user === undefined ? [] : await listEvents(db, { userId, limit: readEvents });

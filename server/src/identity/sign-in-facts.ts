@@ -55,6 +55,8 @@ export interface SignInFacts {
   readonly counters: readonly CountedFactor[];
   /** An address must be confirmed before the first session. */
   readonly emailConfirmation: boolean;
+  /** Anyone may register. */
+  readonly isSignUpOpen: boolean;
   /** A feature lets the user sign in without a password or second factor, such as by email. */
   readonly hasOtherWayIn: boolean;
 }

@@ -5,17 +5,17 @@ import { mailServerOf } from '../mail/smtp.ts';
 import { probeMailServer } from './smtp-probe.ts';
 import { toEmailAddress } from '../user/email-address.ts';
 import type { Finding } from './finding.ts';
-import { CommandError } from './refusal.ts';
+import { UsageError } from './refusal.ts';
 
 const about = 'mail';
 
 /**
  * Sends the email and says what the server answered.
- * @throws {CommandError} if the recipient is no address.
+ * @throws {UsageError} if the recipient is no address.
  */
 export async function checkMail(options: CoreOptions, recipient: string): Promise<Finding> {
   const to = toEmailAddress(recipient)?.text;
-  if (to === undefined) throw new CommandError(`${recipient} is not a valid email address`);
+  if (to === undefined) throw new UsageError(`${recipient} is not a valid email address`);
   const server = mailServerOf(options);
   if (server === undefined)
     return {

@@ -2,3 +2,6 @@
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
+
+/** The arguments or the input of a command are invalid, whatever the data contains. */
+export class UsageError extends CommandError {}

@@ -1,5 +1,6 @@
-import { Command } from 'commander';
-import type { AuditEvent } from '../../audit/event.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { vocabularyNames, type AuditEvent } from '../../audit/event.ts';
+import { nearest } from '../../config/option-name.ts';
 import { count, requireUser, type CommandContext } from '../context.ts';
 import { print, showInstant, table } from '../../operation/command.ts';
 import { exitCode } from '../output.ts';
@@ -9,6 +10,15 @@ interface Flags {
   readonly limit: number;
   readonly user?: string;
   readonly event?: string;
+}
+
+/** @throws {InvalidArgumentError} if no event has this name: an empty list would look as if nothing had happened. */
+function eventName(value: string): string {
+  if (vocabularyNames.some((name) => name === value)) return value;
+  const meant = nearest(value, vocabularyNames, 1);
+  throw new InvalidArgumentError(
+    `${meant === undefined ? '' : `Did you mean ${meant}? `}The names are ${vocabularyNames.join(', ')}.`,
+  );
 }
 
 /** Returns an event as a row of the table. */
@@ -36,7 +46,7 @@ export function auditCommand(context: CommandContext): Command {
     .command('list')
     .description('list events, newest first')
     .option('--user <email>', 'only events of this user')
-    .option('--event <name>', 'only events of this name in the OWASP Logging Vocabulary')
+    .option('--event <name>', 'only events of this name in the OWASP Logging Vocabulary', eventName)
     .option('--limit <n>', 'at most this many', count, 100)
     .option('--json', 'print JSON')
     .action(({ json = false, user, event, limit }: Flags) =>

@@ -6,7 +6,7 @@ import { requireEmailAddress } from '../../user/email-address.ts';
 import { listUsers } from '../../user/store.ts';
 import type { NewDetails } from '../../identity/details/details.ts';
 import { count, requireUser, type CommandContext } from '../context.ts';
-import { CommandError } from '../../operation/refusal.ts';
+import { CommandError, UsageError } from '../../operation/refusal.ts';
 import { operator, print, showInstant, table } from '../../operation/command.ts';
 import { confirmUser, describeMetadata, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
 
@@ -167,7 +167,7 @@ function setUser(command: Command, context: CommandContext): void {
       context.withCore(async ({ context: { db: database }, details }) => {
         const given = await detailsOf(flags);
         if (Object.values(given).every((value) => value === undefined))
-          throw new CommandError('Give at least one option: see bienvenue user set --help');
+          throw new UsageError('Give at least one option: see bienvenue user set --help');
         const user = await requireUser(database, email);
         const changed = await details.change(user.id, given, operator);
         if (changed === undefined) throw new CommandError(`No user has the email address ${email}`);
@@ -180,7 +180,7 @@ function setUser(command: Command, context: CommandContext): void {
     );
 }
 
-/** Reads the details that the options of `user set` give. @throws {CommandError} for metadata that is no JSON. */
+/** Reads the details that the options of `user set` give. @throws {UsageError} for metadata that is no JSON. */
 async function detailsOf({
   name,
   picture,
@@ -199,13 +199,13 @@ async function detailsOf({
 
 /**
  * Returns the text of an option, which - reads from standard input.
- * @throws {CommandError} if the input is empty: the program that should have written it failed, and nothing is removed.
+ * @throws {UsageError} if the input is empty: the program that should have written it failed, and nothing is removed.
  */
 async function textOf(option: string, given: string | undefined): Promise<string | undefined> {
   if (given !== '-') return given;
   const text = await readAll(process.stdin);
   if (text.trim() !== '') return text;
-  throw new CommandError(`Standard input is empty, and nothing was changed. ${option} '' removes the value.`);
+  throw new UsageError(`Standard input is empty, and nothing was changed. ${option} '' removes the value.`);
 }
 
 function metadataIn(option: string, text: string | undefined): object | null | undefined {
@@ -217,7 +217,7 @@ function metadataIn(option: string, text: string | undefined): object | null | u
   } catch {
     // reported below, without the text: it may be private
   }
-  throw new CommandError(`${option} must be a JSON object`);
+  throw new UsageError(`${option} must be a JSON object`);
 }
 
 /** Reads the password from the terminal or standard input. An argument would show in the shell history and process list. */

@@ -10,7 +10,7 @@ import {
   table,
   type FeatureCommandContext,
 } from '../../../operation/command.ts';
-import { CommandError } from '../../../operation/refusal.ts';
+import { UsageError } from '../../../operation/refusal.ts';
 import { clientFields } from '../client/client-fields.ts';
 import type { Client } from '../client/client.ts';
 import { requireClient } from '../client/registration.ts';
@@ -18,7 +18,7 @@ import { findClient, listClients, listSecrets } from '../client/store.ts';
 import { describe, describeChanges, report, shownValue } from './client-output.ts';
 import { Clients, defaultOverlapMs } from './clients.ts';
 import { applyFile, planFile } from './file-apply.ts';
-import { addFlags, clientFlags, inputOf } from './flags.ts';
+import { addFlags, clientFlags, inputOf, requireChange } from './flags.ts';
 import type { RegistryCommandParts } from './options.ts';
 
 type Context = FeatureCommandContext<RegistryCommandParts>;
@@ -129,7 +129,7 @@ function applyCommand({ withData }: Context): Command {
     .action(({ json = false, dryRun = false }: Flags & { readonly dryRun?: boolean }) =>
       withData(async ({ options: { clientsFile: file }, ...parts }) => {
         if (file === undefined)
-          throw new CommandError('CLIENTS_FILE is not set: set it to the path of the file to apply');
+          throw new UsageError('CLIENTS_FILE is not set: set it to the path of the file to apply');
         const changes = dryRun
           ? await planFile(parts.db, file, parts.clock())
           : await applyFile(parts, file, { ...change, isForced: true });
@@ -170,6 +170,7 @@ function setCommand(context: Context): Command {
             ...Object.fromEntries((names ?? []).map((name) => [name, null])),
             ...inputOf(clientFlags, flags),
           };
+          requireChange(input, 'client set');
           report(
             json,
             parts.options,

@@ -54,7 +54,7 @@ export class Clients {
     return db.transaction(async (tx) => {
       await requireResources(tx, client);
       const now = clock();
-      const taken = fieldProblem('id', `is taken: there is a client ${client.id}`);
+      const taken = fieldProblem('id', `is taken: there is a client ${client.id}`, 'registered_already');
       if ((await lockClient(tx, client.id)) !== undefined) throw taken;
       await addClient(tx, client, { managedBy: managedBy ?? null, now }).catch((error: unknown) => {
         throw error instanceof UniqueViolation ? taken : error;

@@ -1,7 +1,7 @@
 // The options of the commands that add and change clients and resources: one for each field.
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
-import { CommandError } from '../../../operation/refusal.ts';
+import { UsageError } from '../../../operation/refusal.ts';
 import type { clientFields } from '../client/client-fields.ts';
 import type { FieldTable, Input } from '../client/field.ts';
 import type { resourceFields } from '../client/resource.ts';
@@ -104,6 +104,12 @@ function contentOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    throw new CommandError(`The file ${path} cannot be read`);
+    throw new UsageError(`The file ${path} cannot be read`);
   }
+}
+
+/** @throws {UsageError} if no option of a command is given that changes something. */
+export function requireChange(input: object, command: string): void {
+  if (Object.keys(input).length === 0)
+    throw new UsageError(`Give at least one option: see bienvenue ${command} --help`);
 }

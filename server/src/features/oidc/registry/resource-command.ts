@@ -6,7 +6,7 @@ import type { Input } from '../client/field.ts';
 import { fieldsOfResource, requireResource, resourceFields } from '../client/resource.ts';
 import { listResources } from '../client/store.ts';
 import { Resources } from './resources.ts';
-import { addFlags, inputOf, resourceFlags } from './flags.ts';
+import { addFlags, inputOf, requireChange, resourceFlags } from './flags.ts';
 import type { RegistryCommandParts } from './options.ts';
 
 type Flags = Readonly<Record<string, unknown>> & { readonly json?: boolean };
@@ -37,6 +37,7 @@ export function resourceCommand(context: FeatureCommandContext<RegistryCommandPa
     .action((identifier: string, { json = false, ...flags }: Flags) =>
       context.withData(async (parts) => {
         const input = inputOf(resourceFlags, flags);
+        requireChange(input, 'resource set');
         const resource = await resourcesOf(parts).update(identifier, input, change);
         print(json, fieldsOfResource(resource), `Resource ${identifier} was changed`);
       }),

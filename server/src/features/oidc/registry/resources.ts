@@ -22,7 +22,7 @@ export class Resources {
     const { db, clock, events } = this.#parts;
     return db.transaction(async (tx) => {
       if ((await findResource(tx, identifier)) !== undefined)
-        throw fieldProblem('identifier', `is taken: there is a resource ${identifier}`);
+        throw fieldProblem('identifier', `is taken: there is a resource ${identifier}`, 'registered_already');
       await putResource(tx, resource, { managedBy: managedBy ?? null, now: clock() });
       const facts = { token_format: tokenFormat };
       await events.emit(tx, kinds.resource_added, { source, target: targetOf(identifier), facts });

@@ -171,7 +171,7 @@ test('client set changes what is given, and resets what is unset', async () => {
   assert.match(await succeeds('client set set --name Other'), /^Client set was changed\. /);
   await fails(
     'client set set --redirect-uri http://a.example.org/',
-    1,
+    2,
     /redirect_uris has "http:.*must be https/,
   );
   await fails('client set nobody --name X', 1, /^No client has the id nobody\n$/);
@@ -180,7 +180,7 @@ test('client set changes what is given, and resets what is unset', async () => {
   await fails('client set set --id-token-seconds many', 2, /whole number/);
   await fails(
     'client set set --jwks /nowhere/jwks.json',
-    1,
+    2,
     /^The file \/nowhere\/jwks\.json cannot be read\n$/,
   );
 });
@@ -188,7 +188,7 @@ test('client set changes what is given, and resets what is unset', async () => {
 test('every fault of a new client is reported, one in a line', async () => {
   await fails(
     'client add --kind spa --redirect-uri http://*.example.org --redirect-uri x',
-    1,
+    2,
     /^The client is invalid:\n {2}- kind must [^\n]+\n {2}- name is missing\n {2}- redirect_uris has [^\n]+\n {2}- redirect_uris has [^\n]+\n$/,
   );
 });
@@ -236,7 +236,9 @@ test('client apply says what it changes, and what it would change', async () => 
   const doctor = await run('doctor', more);
   assert.equal(doctor.code, 1);
   assert.match(doctor.stdout, fault);
-  await fails('client apply', 1, /^CLIENTS_FILE is not set/);
+  await fails('client set wiki', 2, /^Give at least one option/);
+  await fails('resource set https://api.example.org', 2, /^Give at least one option/);
+  await fails('client apply', 2, /^CLIENTS_FILE is not set/);
 });
 
 test('resources are added, changed, listed and removed', async () => {
@@ -259,7 +261,7 @@ test('resources are added, changed, listed and removed', async () => {
     await succeeds('resource list'),
     /^https:\/\/api\.example\.org\/ +Orders +jwt +60 s +- +a b$/m,
   );
-  await fails(`resource set ${api} --token-seconds 301`, 1, /token_seconds must be 300 at most/);
+  await fails(`resource set ${api} --token-seconds 301`, 2, /token_seconds must be 300 at most/);
   await json(`resource remove ${api}`);
   await fails(`resource remove ${api}`, 1, /^No resource has the identifier/);
   assert.deepEqual(Object.keys(resourceFlags), Object.keys(resourceFields));
