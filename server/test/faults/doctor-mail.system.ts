@@ -155,7 +155,7 @@ describe('doctor --mail', () => {
     assert.match(none.says, /no mail server is configured; set SMTP_URL and MAIL_FROM/);
     const environment = { DATA_DIR: await temporaryFolder(t), PORT: '0' };
     const { code, stderr } = await host.run(['doctor', '--mail', 'nonsense'], { environment });
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, /nonsense is not a valid email address/);
   });
 });
