@@ -3,7 +3,7 @@
 import { tlsModes } from '../kit/postgres/postgres-tls.ts';
 import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
 import { asciiDomain } from '../kit/text/domain.ts';
-import { nearest } from './option-name.ts';
+import { nearest } from '../kit/text/near-name.ts';
 import { isHost, OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';

@@ -1,5 +1,6 @@
 // Checks the options that a program passes before they are read: their names, and that they are texts.
-import { knownNames, nearest } from '../config/option-name.ts';
+import { nearest } from '../kit/text/near-name.ts';
+import { knownNames } from '../config/option-name.ts';
 import { ConfigurationFault, type Environment } from '../config/read-options.ts';
 import { allOptions } from '../app/options.ts';
 

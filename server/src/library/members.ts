@@ -1,7 +1,7 @@
 // Checks the objects that programs pass to the library. A program without types may pass anything, and a member that
 // is ignored, such as a misspelt `emailVerified`, is noticed only when users cannot sign in.
 import type { Service } from '../app/service.ts';
-import { nearest } from '../config/option-name.ts';
+import { nearest } from '../kit/text/near-name.ts';
 
 /** Type of a member, as `typeof` names it. */
 type Expected = 'boolean' | 'function' | 'number' | 'object' | 'string';

@@ -13,9 +13,8 @@ import { listStoredKeys } from '../keys/signing-key-store.ts';
 import { minuteMs } from '../kit/clock.ts';
 import { KeysRefused, type Keyring } from '../kit/keyring.ts';
 import { postgresTls } from '../kit/postgres/postgres-tls.ts';
-import { statOf } from './data-owner.ts';
 import type { Finding } from './finding.ts';
-import { requireFirstKeys, requireNewDatabase } from './start-check.ts';
+import { isCreatedByStart, requireFirstKeys, requireNewDatabase } from './start-check.ts';
 
 /** Checks the database without changing it. @throws {CommandError} if this user cannot reach its file. */
 export async function checkDatabase(
@@ -24,7 +23,7 @@ export async function checkDatabase(
   modules: readonly MigratedModule[],
 ): Promise<Finding[]> {
   const path = sqlitePath(options.databaseUrl);
-  if (path !== undefined && statOf(path) === undefined) return checkFirstStart(path, options);
+  if (path !== undefined && isCreatedByStart(path)) return checkFirstStart(path, options);
   try {
     if (path !== undefined) examineSqliteFile(path);
     const database = await connectOwnDatabase(options.databaseUrl, modules, options);

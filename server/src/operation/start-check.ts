@@ -10,6 +10,7 @@ import { readKeys } from '../keys/open-keyring.ts';
 import { codeOf, writeRemedy } from '../kit/file.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { isProblem } from '../kit/problem.ts';
+import { statOf } from './data-owner.ts';
 import { CommandError } from './refusal.ts';
 
 /** Why the service cannot listen. */
@@ -47,6 +48,11 @@ export function addressSentence(
   return (
     sentences[code] ?? `HOST is ${host} and PORT is ${port}, on which the service cannot listen: ${message}`
   );
+}
+
+/** Returns whether the first start will create the file of the database. @throws {CommandError} as `statOf` does. */
+export function isCreatedByStart(path: string): boolean {
+  return statOf(path) === undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { vocabularyNames, type AuditEvent } from '../../audit/event.ts';
-import { nearest } from '../../config/option-name.ts';
+import { nearest } from '../../kit/text/near-name.ts';
 import { count, requireUser, type CommandContext } from '../context.ts';
 import { print, showInstant, table } from '../../operation/command.ts';
 import { exitCode } from '../output.ts';

@@ -1,7 +1,7 @@
 // Reads the fields of a client or a resource, which come from a file or from a command. A reader reports each fault as
 // the predicate of a sentence about its field: "must be true or false".
 import { Problem, type FieldFault } from '../../../kit/problem.ts';
-import { nearest } from '../../../config/option-name.ts';
+import { nearest } from '../../../kit/text/near-name.ts';
 
 /** Fields by their names on the wire, in snake_case. */
 export type Input = Readonly<Record<string, unknown>>;
