@@ -13,20 +13,19 @@ const longCharacters = 10;
 
 /** Returns the known name that a name is probably meant to be. Names of less than `min` characters are left alone. */
 export function nearest(name: string, known: Iterable<string>, min = minCharacters): string | undefined {
+  const candidates = [...known];
   if (name.startsWith(productPrefix)) {
     const bare = name.slice(productPrefix.length);
-    const meant = [...known].includes(bare) ? bare : nearest(bare, known, min);
+    const meant = candidates.includes(bare) ? bare : nearest(bare, candidates, min);
     if (meant !== undefined) return meant;
   }
   const spelled = spellingsOf(name, min);
-  const other = [...known].find((candidate) =>
-    spellingsOf(candidate, min).some((each) => spelled.includes(each)),
-  );
+  const other = candidates.find((each) => spellingsOf(each, min).some((text) => spelled.includes(text)));
   if (other !== undefined) return other;
-  const near = nearestLetters(name.toUpperCase(), known, min);
+  const near = nearestLetters(name.toUpperCase(), candidates, min);
   if (near !== undefined) return near;
   const [letters = ''] = spelled;
-  const byLetters = new Map([...known].map((each) => [spellingsOf(each, min)[0] ?? each, each]));
+  const byLetters = new Map(candidates.map((each) => [spellingsOf(each, min)[0] ?? each, each]));
   return byLetters.get(nearestLetters(letters, byLetters.keys(), min) ?? '');
 }
 
