@@ -97,6 +97,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   ],
   ...entriesOf('oidc', {
     application: [
+      'POST /oauth/authorize',
       'POST /oauth/interaction/:uid',
       'POST /oauth/end-session',
       'POST /oauth/end-session/confirm',
