@@ -111,6 +111,6 @@ export function pluggedOf(options: AuthOptions): Plugged {
 }
 
 /** Returns for how long a device that a user remembers needs no second factor, in milliseconds. */
-export function rememberingMs({ rememberedDeviceDays = 0 }: AuthOptions): number {
-  return rememberedDeviceDays * dayMs;
+export function rememberingMs(options: AuthOptions): number {
+  return (options.rememberedDeviceDays ?? 0) * dayMs;
 }

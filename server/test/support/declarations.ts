@@ -29,11 +29,18 @@ function readDeclarations(path: string): Declarations {
   return { texts, imports };
 }
 
+/** Reads the file that declares a name, which the given file may export from there. */
+function readOwner(owner: string, file: string): Declarations {
+  const read = readDeclarations(file.replace(/\.ts$/, '.d.ts'));
+  const source = read.imports.get(owner);
+  return read.texts.has(owner) || source === undefined ? read : readOwner(owner, join(dirname(file), source));
+}
+
 /** Returns the types in public signatures of an entry file that the file does not export, each with who uses it. */
 export function missingExports(entry: string): string[] {
   const { imports: exported } = readDeclarations(entry);
   return [...exported].flatMap(([owner, source]) => {
-    const { texts, imports } = readDeclarations(join(dirname(entry), source.replace(/\.ts$/, '.d.ts')));
+    const { texts, imports } = readOwner(owner, join(dirname(entry), source));
     const text = texts.get(owner);
     if (text === undefined) return [`${owner} is not declared in ${source}`];
     const used = new Set(text.match(/\b[A-Z]\w*/g));
