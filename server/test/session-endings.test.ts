@@ -15,6 +15,7 @@ import { requireEmailAddress } from '../src/user/email-address.ts';
 import { readSources } from './support/architecture.ts';
 import { Browser } from './support/browser.ts';
 import { onEachEngine } from './support/engines.ts';
+import { entriesOf } from './support/feature.ts';
 import { anyHash } from './support/hashing.ts';
 import { formIn } from './support/page-form.ts';
 import { freshEmail } from './support/person.ts';
@@ -139,17 +140,19 @@ const endings: Readonly<Record<string, Ending>> = {
     reason: 'revoked',
     ends: 'both',
   },
-  'closing the account': {
-    end: (stage) => send(stage, { method: 'DELETE', path: '/profile', headers: cookie(stage.member) }),
-    reason: 'revoked',
-    ends: 'both',
-  },
-  'removing a closed account whose time has come': {
-    prepare: (stage) => set(stage, { disabled_at: 1, delete_at: 1 }),
-    end: (stage) => core(stage).purge(),
-    reason: 'revoked',
-    ends: 'both',
-  },
+  ...entriesOf<Ending>('account-deletion', {
+    'closing the account': {
+      end: (stage) => send(stage, { method: 'DELETE', path: '/profile', headers: cookie(stage.member) }),
+      reason: 'revoked',
+      ends: 'both',
+    },
+    'removing a closed account whose time has come': {
+      prepare: (stage) => set(stage, { disabled_at: 1, delete_at: 1 }),
+      end: (stage) => core(stage).purge(),
+      reason: 'revoked',
+      ends: 'both',
+    },
+  }),
   'removing a provisional account that has expired': {
     prepare: (stage) => set(stage, { provisional_until: 1 }),
     end: (stage) => core(stage).purge(),

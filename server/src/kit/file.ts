@@ -9,16 +9,23 @@ import { dirname } from 'node:path';
  */
 export function makeFolder(path: string, mode: number): void {
   try {
+    makeOne(path, mode);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    makeFolder(dirname(path), mode);
+    makeOne(path, mode);
+  }
+}
+
+/** Creates a folder, unless it exists or another process creates it at the same time. */
+function makeOne(path: string, mode: number): void {
+  try {
     mkdirSync(path, { mode });
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (codeOf(error) !== 'EEXIST') throw error;
+    if (statSync(path).isDirectory()) return;
     // EEXIST would look as if another process had created it.
-    if (code === 'EEXIST')
-      throw Object.assign(new Error(`${path} is not a folder`, { cause: error }), { code: 'ENOTDIR' });
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    makeFolder(dirname(path), mode);
-    mkdirSync(path, { mode });
+    throw Object.assign(new Error(`${path} is not a folder`, { cause: error }), { code: 'ENOTDIR' });
   }
 }
 

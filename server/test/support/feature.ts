@@ -28,6 +28,11 @@ export function entriesOf<T>(
   return hasFeature(feature) ? entries : {};
 }
 
+/** Rows of a list that belong to a feature; none in a project that lacks it. */
+export function listIf<T>(feature: string, ...rows: readonly T[]): readonly T[] {
+  return hasFeature(feature) ? rows : [];
+}
+
 /** Title of a suite, and the reason to skip it. */
 export interface FeatureTitle {
   readonly text: string;

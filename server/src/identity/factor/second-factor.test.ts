@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { anyHash } from '../../../test/support/hashing.ts';
 import { describe, test } from 'node:test';
 import { onEachEngine } from '../../../test/support/engines.ts';
+import { listIf } from '../../../test/support/feature.ts';
 import { Recorder } from '../../../test/support/recorder.ts';
 import { useAuth, type AuthUnderTest, type AuthTestOptions } from '../../../test/support/auth.ts';
 import { reasonIn } from '../../../test/support/traces.ts';
@@ -1013,10 +1014,13 @@ onEachEngine('second factors', (engine) => {
     const ways: readonly { use: GivenFactor; amr: string; types: readonly string[] }[] = [
       { use: { factor: 'password' }, amr: 'pwd', types: ['knowledge'] },
       { use: { factor: 'email' }, amr: 'email', types: [] },
-      { use: { factor: 'totp' }, amr: 'otp', types: ['possession'] },
-      { use: { factor: 'recovery_code' }, amr: 'otp', types: ['possession'] },
-      { use: { factor: 'passkey' }, amr: 'pop', types: ['possession'] },
-      { use: { factor: 'passkey', isMultiFactor: true }, amr: 'pop', types: ['possession', 'inherence'] },
+      ...listIf('totp', { use: { factor: 'totp' }, amr: 'otp', types: ['possession'] }),
+      ...listIf('recovery-code', { use: { factor: 'recovery_code' }, amr: 'otp', types: ['possession'] }),
+      ...listIf(
+        'passkey',
+        { use: { factor: 'passkey' }, amr: 'pop', types: ['possession'] },
+        { use: { factor: 'passkey', isMultiFactor: true }, amr: 'pop', types: ['possession', 'inherence'] },
+      ),
       { use: { factor: 'of_another_release' }, amr: 'of_another_release', types: [] },
     ];
 

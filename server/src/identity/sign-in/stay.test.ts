@@ -102,7 +102,9 @@ onEachEngine('a sign-in on a page', (engine) => {
         });
       }
 
-      test('is marked on the page as the way that was used last', async () => {
+      // A page with one way marks none.
+      const isOnlyWay = Object.keys(ways).length === 1 && 'there is no other way';
+      test('is marked on the page as the way that was used last', { skip: isOnlyWay }, async () => {
         const { browser } = await signedIn({ stay: 'true' });
         const page = new Browser(service);
         page.plant('__Host-last_way', browser.cookie('__Host-last_way') ?? '');
