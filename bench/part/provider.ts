@@ -79,6 +79,7 @@ async function startService(run: Run, url: string): Promise<Subject> {
     PORT: String(port),
     ADDRESS_LIMIT_PER_MINUTE: '1000000',
     GLOBAL_LIMIT_PER_MINUTE: '1000000',
+    ACCOUNT_READS_PER_MINUTE: '1000000',
   };
   const logFile = run.file('provider.log');
   const program = startProgram({
