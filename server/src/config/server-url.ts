@@ -1,5 +1,6 @@
 // Parses the URLs of the database and the mail server as they will be used, so that a URL that cannot work is found at
 // the start instead of with the first connection.
+import { isIP } from 'node:net';
 import { tlsModes } from '../kit/postgres/postgres-tls.ts';
 import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
 import { asciiDomain } from '../kit/text/domain.ts';
@@ -36,7 +37,7 @@ export function smtpUrl(value: string): URL {
     );
   if (url.port === '0') throw new OptionFault(`${form}, with a port from 1 to 65535`);
   if (!isHost(url.hostname)) {
-    const host = asciiDomain(decodedHost(url));
+    const host = asciiDomain(decoded(url.hostname)); // only URLs of the web have theirs in punycode
     if (host === undefined)
       throw new OptionFault(`${form}, with the name of one host such as mail.example.org, or an IP address`);
     url.hostname = host;
@@ -45,15 +46,6 @@ export function smtpUrl(value: string): URL {
   if ((url.username === '') !== (url.password === ''))
     throw new OptionFault(`${form}, with both a user and a password, or without both`);
   return url;
-}
-
-/** Returns the host as typed: only URLs of the web have theirs in punycode. Empty text if it cannot be decoded. */
-function decodedHost({ hostname }: URL): string {
-  try {
-    return decodeURIComponent(hostname);
-  } catch {
-    return '';
-  }
 }
 
 const databaseForm = 'must be sqlite:<path of a file> or postgres://user:password@host/database';
@@ -157,12 +149,9 @@ function requireKnownParameters(parameters: URLSearchParams): void {
 
 /** @throws {OptionFault} if no server can have the name. A folder of sockets, and an IPv6 address, are left alone. */
 function requireHost(host: string): void {
-  if (host === '' || /^[/@[]/.test(host)) return;
-  if (/^[!-~]+$/.test(host)) {
-    const labels = host.replace(/\.$/, '').split('.');
-    if (labels.every((label) => /^.{1,63}$/.test(label))) return;
+  if (host === '' || /^[/@]/.test(host) || isIP(host) !== 0 || isHost(host)) return;
+  if (/^[!-~]+$/.test(host))
     throw new OptionFault(`must be a URL with the name of a host, which ${host} is not`);
-  }
   const ascii = asciiDomain(host);
   throw new OptionFault(
     `must be a URL with the name of a host in ASCII${ascii === undefined ? '' : `; write ${ascii}`}`,

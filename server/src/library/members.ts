@@ -26,8 +26,14 @@ export function requireMembers<T extends object>(what: string, given: T, members
       throw new TypeError(`${what} has no option ${name}. ${hint}`);
     }
     if (value !== undefined && value !== null && typeof value !== expected)
-      throw new TypeError(`The option ${name} of ${what} must be a ${expected}, not a ${typeof value}`);
+      throw new TypeError(
+        `The option ${name} of ${what} must be ${named(expected)}, not ${named(typeof value)}`,
+      );
   }
+}
+
+function named(type: string): string {
+  return type === 'object' ? 'an object' : `a ${type}`;
 }
 
 /**

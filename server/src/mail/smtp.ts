@@ -139,7 +139,8 @@ async function connect(
     ...(ehloName !== undefined && { name: ehloName }),
     ...(url.username !== '' && {
       auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },
-      forceAuth: true, // a server that offers no authentication is a fault; it would reject the mail later, or accept it as a stranger's
+      // Otherwise a mail would be sent without a login to a server that offers none.
+      forceAuth: true,
     }),
     pool: true,
     maxConnections: 2,

@@ -65,7 +65,7 @@ const repliesWithRemedy: readonly {
   {
     when: /^5(?:00|02|03)\b/, // RFC 5321 §4.2.4
     remedy:
-      'The mail server does not know this command: check the port in SMTP_URL, which is 587 or 465 for logins.',
+      'The mail server does not accept this command on this port: check the port in SMTP_URL, which is 587 or 465 for logins.',
   },
 ];
 const refusedGreeting =

@@ -82,7 +82,10 @@ export function hashes(config: unknown): boolean {
   return (config as CostConfig | undefined)?.hashes === true; // written by hashing()
 }
 
-/** Returns the cost of a request in units: none for reading what is stored, and one unless the route declares more. */
+/**
+ * Returns the cost of a request in units: none for reading, one for reading that stores something for strangers, and for
+ * every other request one, unless the route declares more.
+ */
 export function costOf(method: string, config: unknown): number {
   if (isSafe(method)) return method === 'GET' && isStoring(config) ? 1 : 0;
   return (config as CostConfig | undefined)?.cost ?? 1; // written by costing()
@@ -119,7 +122,9 @@ export class RequestLimits {
     });
   }
 
-  /** Counts a request, and rejects it with `too_many_requests` above a limit. The hook of a route. */
+  /**
+   * Counts a request, and rejects it with `too_many_requests` above a limit. For every change `install` adds it as a hook.
+   */
   count(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     const { config } = request.routeOptions;
     const cost = costOf(request.method, config);

@@ -55,7 +55,7 @@ export function readPostgresUrl(text: string): PostgresServers {
     if (port === '') own.delete('port');
     else own.set('port', port);
     const rest = own.toString();
-    const place = named === '' ? host : besideNamed(authority, user);
+    const place = named === '' ? host : placeholderHost(authority, user);
     return `${scheme}${user}${place}${path}${rest === '' ? '' : `?${rest}`}`;
   });
   if (!urls.every((url) => URL.canParse(url)))
@@ -64,7 +64,7 @@ export function readPostgresUrl(text: string): PostgresServers {
 }
 
 /** Returns the part of a URL where the host is, if the parameter `host` overrides it. A user needs a host after it. */
-function besideNamed(authority: string, user: string): string {
+function placeholderHost(authority: string, user: string): string {
   const [first = ''] = authority.split(',');
   return first === '' && user !== '' ? 'localhost' : first;
 }

@@ -53,7 +53,7 @@ export function applyFile(
     const changes = await planFile(tx, file, parts.clock());
     await carryOut({ db: tx, ...parts }, file, changes, source).catch((error: unknown) => {
       throw isProblem(error, 'invalid_request')
-        ? new CommandError(`CLIENTS_FILE: ${path} is refused: ${error.message}`)
+        ? new CommandError(`CLIENTS_FILE: ${path} is refused: ${error.message}`, { cause: error })
         : error;
     });
     if (!isCurrent) await replaceFile(tx, applied, current);
