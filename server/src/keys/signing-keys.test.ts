@@ -16,7 +16,13 @@ import { dayMs, hourMs, minuteMs, secondMs } from '../kit/clock.ts';
 import { Keyring, KeysRefused } from '../kit/keyring.ts';
 import { signingKeyPrivate, type KeyTables } from './schema.ts';
 import { reseal } from './sealed.ts';
-import { createSigningKey, SigningKeyRefused, type KeyFactory, type SigningKeyPair } from './signing-key.ts';
+import {
+  createSigningKey,
+  signingAlgorithms,
+  SigningKeyRefused,
+  type KeyFactory,
+  type SigningKeyPair,
+} from './signing-key.ts';
 import type { SigningKeyChange, SigningKeyEntry } from './signing-key-life.ts';
 import { SigningKeys } from './signing-keys.ts';
 
@@ -48,6 +54,8 @@ interface Stage {
   readonly instance: (ring?: Keyring) => SigningKeys;
   /** Keys that were created, stored or not. */
   readonly created: () => number;
+  /** Creates no further key before `count` keys are wanted: whoever wants one has read the table then. */
+  readonly waitFor: (count: number) => void;
 }
 
 function onStage(engine: EngineName, work: (stage: Stage) => Promise<void>): Promise<void> {
@@ -55,6 +63,7 @@ function onStage(engine: EngineName, work: (stage: Stage) => Promise<void>): Pro
     const clock = testClock();
     const changes: (SigningKeyChange & { actor: string })[] = [];
     let created = 0;
+    let meeting: { readonly at: number; readonly met: PromiseWithResolvers<void> } | undefined;
     const create = fromPool();
     const instance = (ring: Keyring = keyring): SigningKeys =>
       new SigningKeys({
@@ -62,12 +71,17 @@ function onStage(engine: EngineName, work: (stage: Stage) => Promise<void>): Pro
         keyring: ring,
         clock: clock.now,
         record: async (_tx, change, { actor }) => void changes.push({ ...change, actor }),
-        createSigningKey: (alg) => {
+        createSigningKey: async (alg) => {
           created += 1;
+          if (created === meeting?.at) meeting.met.resolve();
+          await meeting?.met.promise;
           return create(alg);
         },
       });
-    await work({ database, url, clock, changes, instance, created: () => created });
+    const waitFor = (count: number): void => {
+      meeting = { at: created + count, met: Promise.withResolvers() };
+    };
+    await work({ database, url, clock, changes, instance, created: () => created, waitFor });
   });
 }
 
@@ -190,10 +204,11 @@ onEachEngine('signing keys', (engine) => {
 
   for (const now of [false, true]) {
     test(`are rotated once by two instances at the same time (${now ? 'now' : 'planned'})`, () =>
-      onStage(engine, async ({ instance, clock }) => {
+      onStage(engine, async ({ instance, clock, waitFor }) => {
         const instances = [instance(), instance()];
         await Promise.all(instances.map((each) => each.published()));
         clock.advance(waitMs);
+        waitFor(instances.length * signingAlgorithms.length);
         const results = await Promise.allSettled(instances.map((each) => each.rotate({ now }, operator)));
         assert.deepEqual(results.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
         for (const result of results)

@@ -35,6 +35,8 @@ export interface Party {
   readonly signOut: string;
   /** Whether the end of a session reaches it by back-channel logout. Others notice when they refresh their token. */
   readonly hears: boolean;
+  /** Whether it answers only one user at a time: the scenarios run one after the other. */
+  readonly isSerial?: boolean;
   /** Scenarios that it cannot do, with the reason. */
   readonly cannot: Readonly<Partial<Record<Scenario, string>>>;
   readonly start: (t: Owner, settings: Settings) => Promise<void>;

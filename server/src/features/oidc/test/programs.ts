@@ -183,6 +183,7 @@ export const parties: readonly Party[] = [
     registration: blockOf(guide, 'Django', 'sh'),
     signOut: '/logout',
     hears: false,
+    isSerial: true, // of two transactions of Django on SQLite that read and then write, one fails: "database is locked"
     cannot: {
       refresh: 'the guide shows it for Flask',
       'step up by acr': 'the guide shows it for Flask',

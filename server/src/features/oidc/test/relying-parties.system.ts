@@ -146,7 +146,7 @@ async function assertSignedOut({ hears }: Party, { own }: Settings, person: Pers
 }
 
 for (const party of parties)
-  describe(party.name, { skip: party.missing, concurrency: true }, () => {
+  describe(party.name, { skip: party.missing, concurrency: party.isSerial !== true }, () => {
     const ends: (() => Promise<void>)[] = [];
     let settings: Settings;
     before(async () => {
