@@ -25,6 +25,8 @@ export type HashJob =
 /** Result of a verification. */
 export interface Match {
   readonly matches: boolean;
+  /** The hash matches another spelling than the first one, which is the normal form. */
+  readonly isAsTyped?: boolean;
   /** Why the stored hash cannot be verified. */
   readonly unreadable?: string;
 }
@@ -50,7 +52,9 @@ async function checkOf(hashed: string): Promise<Check> {
 async function verify(hashed: string, spellings: readonly string[]): Promise<Match> {
   try {
     const check = await checkOf(hashed);
-    for (const spelling of spellings) if (await check(spelling)) return { matches: true };
+    for (const [index, spelling] of spellings.entries()) {
+      if (await check(spelling)) return { matches: true, ...(index > 0 && { isAsTyped: true }) };
+    }
     return { matches: false };
   } catch (error) {
     if (error instanceof UnreadableHash) return { matches: false, unreadable: error.message };

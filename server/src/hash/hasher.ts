@@ -36,7 +36,7 @@ export interface HasherOptions {
 
 export interface Verification {
   readonly matches: boolean;
-  /** The hash has another algorithm or a lower cost than the current one: hash the password again. */
+  /** The hash has another algorithm, a lower cost or no normal form of the password: hash the password again. */
   readonly outdated: boolean;
   /**
    * Why the stored hash cannot be verified. The user can never sign in with it, so callers log it. It contains no part of
@@ -46,7 +46,7 @@ export interface Verification {
 }
 
 const noMatch: Match = { matches: false };
-/** Format of the hashes that this service writes; any other hash was imported. */
+/** Format of the hashes that this service writes. PHP, Go and others write it as well. */
 const ownPattern = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$/;
 
 export class Hasher {
@@ -97,7 +97,8 @@ export class Hasher {
    * Compares a password with a stored hash in any format of format.ts. Without a hash (an unknown user) it runs a
    * verification of the same cost, so that the time does not reveal whether an account exists (OWASP ASVS 5.0 §6.3.8).
    * It does the same after a mismatch with an outdated hash, which may be faster; after a match the caller hashes the
-   * password again. Only a hash with a higher cost than the current one is still recognizable by its time.
+   * password again. An empty password never matches. Only a hash with a higher cost than the current one is still
+   * recognizable by its time.
    * @throws {Problem} too_busy if it would wait too long.
    */
   async verify(
@@ -107,11 +108,13 @@ export class Hasher {
   ): Promise<Verification> {
     if (!isAdmitted) this.#pool.requireCapacity();
     const outdated = this.isOutdated(hashed);
-    const match = hashed === null || hashed === undefined ? noMatch : await this.#match(hashed, password);
-    if (match.matches) return { matches: true, outdated };
+    const { isAsTyped, ...match } =
+      hashed === null || hashed === undefined ? noMatch : await this.#match(hashed, password);
+    if (match.matches && !isEmpty(password))
+      return { matches: true, outdated: outdated || isAsTyped === true };
     // The result is ignored: a match with the random password of the dummy hash is not a login.
     if (outdated || match.unreadable !== undefined) await this.#match(await this.#dummy(), password);
-    return { ...match, outdated: false };
+    return { ...match, matches: false, outdated: false };
   }
 
   /** Stops the threads and rejects waiting jobs. */
@@ -121,8 +124,9 @@ export class Hasher {
 
   #match(hashed: string, password: string): Promise<Match> {
     const normal = normalForm(password);
-    // Other products hash the password as typed; this service always hashes the normal form.
-    const spellings = normal === password || ownPattern.test(hashed) ? [normal] : [normal, password];
+    // Other products hash the password as typed; this service always hashes the normal form. No hash shows which one
+    // wrote it.
+    const spellings = normal === password ? [normal] : [normal, password];
     return this.#pool.run<Match>({ kind: 'verify', spellings, hashed });
   }
 
@@ -148,6 +152,14 @@ export class Hasher {
  */
 function normalForm(password: string): string {
   return password.length > maxPasswordUnits ? password : password.normalize('NFC');
+}
+
+/**
+ * Returns whether a password is empty, or the same as the empty one: HMAC, and with it PBKDF2 and scrypt, ignores NULs at
+ * the end of a key. No user of this service has an empty password, but a hash of it can be imported.
+ */
+function isEmpty(password: string): boolean {
+  return password.replaceAll('\0', '') === '';
 }
 
 let shared: Hasher | undefined;
