@@ -1,4 +1,5 @@
 import { createHmac, hash } from 'node:crypto';
+import { wordPressSpellings } from './phpass-format.ts';
 import { bounded, partsOf, type HashFormat } from './stored-hash.ts';
 
 /** Bounds of the cost, log2 of the rounds. 16 takes three seconds of a core; 10 to 14 are in common use. */
@@ -38,7 +39,7 @@ export const bcrypt: HashFormat = {
 function preparedBcrypt(
   prefix: string,
   prepare: (password: string) => string,
-  shown: Pick<HashFormat, 'from' | 'looksLike' | 'begins'>,
+  shown: Omit<HashFormat, 'read'>,
 ): HashFormat {
   return {
     ...shown,
@@ -56,12 +57,9 @@ export const djangoBcryptSha256 = preparedBcrypt('bcrypt_sha256$', (password) =>
   begins: /^bcrypt_sha256\$/,
 });
 
-/** White space that PHP's `trim` removes; WordPress removes it from passwords. */
-const phpSpace = /^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g;
-
 /** Verifies the `$wp$2y$…` of WordPress 6.8: bcrypt of the HMAC-SHA-384 of the password in base64. */
 export const wordPressBcrypt = preparedBcrypt(
   '$wp',
-  (password) => createHmac('sha384', 'wp-sha384').update(password.replace(phpSpace, '')).digest('base64'),
-  { from: 'WordPress since 6.8', looksLike: ['$wp$2y$…'], begins: /^\$wp\$2/ },
+  (password) => createHmac('sha384', 'wp-sha384').update(password).digest('base64'),
+  { from: 'WordPress since 6.8', looksLike: ['$wp$2y$…'], begins: /^\$wp\$2/, spellings: wordPressSpellings },
 );

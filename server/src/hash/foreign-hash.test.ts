@@ -24,6 +24,8 @@ const hashesOfEmpty: Readonly<Record<string, string>> = {
   'bcrypt, PHP 8.2': '$2y$05$m/GShyFB22lagBVKT1Qx/OfNirW8Pg.oBlUauJIsaBCYX.WMWbLGu',
   'SHA-1, slappasswd 2.5': '{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=',
   'PBKDF2, Django 3.2': 'pbkdf2_sha256$1000$seasalt$XHfRVmyEZRTCcSbqGP00JKv0fRwYHK0ogjPZdSJxCXk=',
+  'bcrypt of WordPress, PHP 8.2': '$wp$2y$05$XA9WzmBcJfVxFcLVCdapn.MngC8j2ocKc5Nam1gyH8Gp5vP9Z8LNG',
+  'phpass, passlib 1.7.4': '$P$6Z7Jert0E4NMw5/impbhR1k9wwG.VS/',
 };
 
 /** SSHA-256 of the same sentence in normal form C and in form D, created with Python. */

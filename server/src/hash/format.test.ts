@@ -164,6 +164,26 @@ const vectors: readonly Vector[] = [
     password: 'test12345',
     hash: '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0',
   },
+  {
+    source: 'phpass of quotes and a backslash, made by WordPress 6.1.9 from a form',
+    password: String.raw`it's a "quoted" pass\word`,
+    hash: '$P$BjqzktDYRppSZMsJPMcLy.BG3ykS0C1',
+  },
+  {
+    source: 'phpass of a password with blanks around it, made by WordPress 6.1.9',
+    password: '  blanks around  ',
+    hash: '$P$BAqZT/qhSRio7QzV8uD.IOL8ejpVjE1',
+  },
+  {
+    source: 'bcrypt of WordPress, made by PHP 8.2 and wp_magic_quotes of WordPress 6.1.9',
+    password: String.raw` it's a "quoted" pass\word `,
+    hash: '$wp$2y$05$nysfqt2/mmNah.VtHHL3gOh49nPjSPlUe3/wmP9u5k5WY/e8DbfM2',
+  },
+  {
+    source: 'phpBB, made by passlib 1.7.4 from what htmlspecialchars of PHP 8.2 makes of the password',
+    password: `a<b> & "c"'s`,
+    hash: '$H$9ECmDlTxQELzUQHSaEwtMFd8moxMFc1',
+  },
   { source: 'phpBB, the tests of passlib', password: '123456', hash: '$H$9PE8jEklgZhgLmZl5.HYJAzfGCQtzi1' },
   {
     source: 'phpass of many rounds, the tests of passlib',
@@ -251,6 +271,11 @@ const vectors: readonly Vector[] = [
     hash: '$wp$2y$10$607XKVrBjPEqujeOXNwbYuOJ.gPMd2TelMMknmeV70Kap1E81Ovo6',
   },
   {
+    source: 'scrypt with the parts of Better Auth, made by Python, of a password with a wide letter',
+    password: 'ｍotdepasse',
+    hash: '00112233445566778899aabbccddeeff:4d35e2ab1fa1b3718586fc220e99f54a9c2e8e38c6cb417fdbbf23cc33342fcab341b7389ca852534545821234f6f3e9290578e8d9757086a2443cd7e689c706',
+  },
+  {
     source: 'scrypt with the parts of Better Auth, made by Python',
     password: 'motdepasse',
     hash: '00112233445566778899aabbccddeeff:4d35e2ab1fa1b3718586fc220e99f54a9c2e8e38c6cb417fdbbf23cc33342fcab341b7389ca852534545821234f6f3e9290578e8d9757086a2443cd7e689c706',
@@ -310,13 +335,19 @@ describe('the formats of stored hashes', () => {
     assert.deepEqual(new Set(vectors.flatMap(({ hash }) => formatsOf(hash))), new Set(hashFormats));
   });
 
-  test('WordPress removes blanks around a password, and Better Auth normalizes it', async () => {
-    const find = (begin: string): Vector | undefined => vectors.find(({ hash }) => hash.startsWith(begin));
-    const [wordPress, betterAuth] = [find('$wp$'), find('0011')];
-    assert.ok(wordPress && betterAuth);
-    assert.equal(await readHash(wordPress.hash)(` ${wordPress.password}\n`), true);
-    assert.equal(await readHash(betterAuth.hash)('ｍotdepasse'), true);
-  });
+  for (const { from, begins, read, spellings } of hashFormats) {
+    if (spellings === undefined) continue;
+    test(`${from}: a hash of what the product makes of a password matches the password`, async () => {
+      const changed = vectors.filter(
+        ({ password, hash }) => begins.test(hash) && spellings(password).some((each) => each !== password),
+      );
+      assert.notEqual(changed.length, 0);
+      for (const { password, hash } of changed) {
+        assert.equal(await read(hash)(password), false, 'the product has hashed the password as typed');
+        assert.equal(await readHash(hash)(password), true);
+      }
+    });
+  }
 });
 
 describe('bcrypt', () => {

@@ -110,11 +110,10 @@ export class Hasher {
     const outdated = this.isOutdated(hashed);
     const { isAsTyped, ...match } =
       hashed === null || hashed === undefined ? noMatch : await this.#match(hashed, password);
-    if (match.matches && !isEmpty(password))
-      return { matches: true, outdated: outdated || isAsTyped === true };
+    if (match.matches) return { matches: true, outdated: outdated || isAsTyped === true };
     // The result is ignored: a match with the random password of the dummy hash is not a login.
     if (outdated || match.unreadable !== undefined) await this.#match(await this.#dummy(), password);
-    return { ...match, matches: false, outdated: false };
+    return { ...match, outdated: false };
   }
 
   /** Stops the threads and rejects waiting jobs. */
@@ -152,14 +151,6 @@ export class Hasher {
  */
 function normalForm(password: string): string {
   return password.length > maxPasswordUnits ? password : password.normalize('NFC');
-}
-
-/**
- * Returns whether a password is empty, or the same as the empty one: HMAC, and with it PBKDF2 and scrypt, ignores NULs at
- * the end of a key. No user of this service has an empty password, but a hash of it can be imported.
- */
-function isEmpty(password: string): boolean {
-  return password.replaceAll('\0', '') === '';
 }
 
 let shared: Hasher | undefined;

@@ -145,16 +145,16 @@ export const betterAuthScrypt: HashFormat = {
   from: 'Better Auth',
   looksLike: ['<32 hex digits>:<128 hex digits>'],
   begins: /^[0-9a-f]{32}:[0-9a-f]/,
+  spellings: (password) => [password.normalize('NFKC')],
   read: (text) => {
     const { salt, digest } = partsOf<'salt' | 'digest'>(text, betterAuthForm);
-    const check = toCheck({
+    return toCheck({
       logN: '14',
       r: '16',
       p: '1',
       salt: Buffer.from(salt),
       digest: Buffer.from(digest, 'hex'),
     });
-    return (password) => check(password.normalize('NFKC'));
   },
 };
 

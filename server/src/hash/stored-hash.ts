@@ -13,6 +13,11 @@ export interface HashFormat {
   /** Matches the beginning of its hashes, and of no other format's. */
   readonly begins: RegExp;
   /**
+   * What its products make of a typed password before they hash it, the most probable first; the password itself if
+   * absent. The hash matches if it matches one of them.
+   */
+  readonly spellings?: (password: string) => readonly string[];
+  /**
    * Parses a hash and checks its cost, without computing it.
    * @throws {UnreadableHash} if the hash is malformed or its cost is out of bounds.
    */
@@ -33,14 +38,29 @@ const maxDigestBytes = 128;
 
 /**
  * Parses a stored hash in the first of these formats that it begins like. White space around it is ignored: exports
- * leave a line break behind a hash.
+ * leave a line break behind a hash. The empty password matches no hash.
  * @throws {UnreadableHash} if it begins like none, is malformed, or its cost is out of bounds.
  */
 export function readIn(formats: readonly HashFormat[], stored: string): Check {
   const text = stored.trim();
   const format = formats.find(({ begins }) => begins.test(text));
   if (format === undefined) throw new UnreadableHash('The hash format is unknown');
-  return format.read(text);
+  const check = format.read(text);
+  const spellings = format.spellings ?? ((password) => [password]);
+  return async (password) => {
+    for (const spelling of new Set(spellings(password))) {
+      if (!isEmpty(spelling) && (await check(spelling))) return true;
+    }
+    return false;
+  };
+}
+
+/**
+ * Returns whether a password is empty, or the same as the empty one: HMAC, and with it PBKDF2 and scrypt, ignores NULs at
+ * the end of a key. No user of this service has an empty password, but a hash of it can be imported.
+ */
+function isEmpty(password: string): boolean {
+  return password.replaceAll('\0', '') === '';
 }
 
 /** The named groups of a pattern: those that always match, and those that may not. */
