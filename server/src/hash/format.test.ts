@@ -4,6 +4,8 @@ import { coreOptions } from '../config/options.ts';
 import { readOptions } from '../app/options.ts';
 import { argon2Bounds } from './argon2-format.ts';
 import { hashFormats, isKnownHash, readHash } from './format.ts';
+import { springPbkdf2 } from './pbkdf2-format.ts';
+import { springScrypt } from './scrypt-format.ts';
 import { UnreadableHash, type HashFormat } from './stored-hash.ts';
 
 interface Vector {
@@ -155,9 +157,74 @@ const vectors: readonly Vector[] = [
     hash: '{ssha512}dOeDLmVpHJThhHeag10Hm2g4T7s3SBE6rGHcXUolXJHVufY4qT782rwZ/0XE6cuLcBZ0KpnwmUzRpAEtZBdv+JYEEtZQs/uC',
   },
   {
-    source: 'salted SHA-512 in hex as Dovecot writes it, made by Python',
+    source: 'salted SHA-512 in hex, made by Python',
     password: 'motdepasse',
     hash: '{SSHA512}5f4d6d3b22ffdbe4617fbd994242635210aedbdf31bc3a060144dc84c4faf453b6e475da89e063aa1edadfd27b6ddb1d1a7ee6e9e0d91cc3f38b93975c0a43f573616c7473616c74',
+  },
+  {
+    source: 'PBKDF2, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{PBKDF2}$1$kPD01Xqc4s4SeK4Z$5000$55bb47bee124b58319f6725be483d7da84fe69f1',
+  },
+  {
+    source: 'PBKDF2 with another cost, made by doveadm 2.3.19',
+    password: 'x',
+    hash: '{PBKDF2}$1$yeyCSEju8oAzkbvi$1000$ab15f91704f8feae8df80d028d34489cc7bd5c84',
+  },
+  {
+    source: 'PBKDF2 in base64, made by doveadm 2.3.19',
+    password: 'x',
+    hash: '{PBKDF2.B64}JDEkY1gvSU9nbEp4NnNmend5RiQ1MDAwJGMxZjNlNjY4MmQ1YThiMzk4OTJlMmQ2NjVhODhjYjZmMDU4MDllMWE=',
+  },
+  {
+    source: 'SHA-1 with its number, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{SHA1}L55TUjtiq8FBorTWAZ0jy6g129A=',
+  },
+  {
+    source: 'salted SHA-1 in hex, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{SSHA.HEX}46a3a99949f47c8d2a0266bda1b348d535d1e3bfb9f8aab4',
+  },
+  {
+    source: 'salted SHA-512 in hex, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{SSHA512.HEX}89282aeeb27cf084b1fa311f153edaea3a464a3c675e2f41ca86a7955d25a5ce87f3083172f8cd889d0167a5a67bbf3f3e7e5517bb60f2c057ac59e59caf4378f55e4c77',
+  },
+  {
+    source: 'SHA-256 in hex, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{SHA256.HEX}4104d36f8da2c254349f85836793ebe029e0c957063a34c91c2e9203187b5631',
+  },
+  {
+    source: 'SHA-512 in base64, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{SHA512.B64}VraY3v7bWkNbY0r+MyC7rz/c2SC2xQOkRvx7endrKY1HnRumqLYXgI6wv1ec6aldZoNHvKtxSQhayTyyeZUZew==',
+  },
+  {
+    source: 'bcrypt in hex, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{BLF-CRYPT.HEX}24327924303524314b75694154644a6f506a756b5852657674344f362e4571757768696f30426d2f356d6e31466964366a6e7338704d76396b57344b',
+  },
+  {
+    source: 'argon2id in base64, made by doveadm 2.3.19',
+    password: 'correct horse',
+    hash: '{ARGON2ID.B64}JGFyZ29uMmlkJHY9MTkkbT02NTUzNix0PTMscD0xJHp0d0ZhV2hoN0N0OHozZm1tamxwREEkbE9VZkQxZlQ3c2h6a3gvVmtEaWpuTSt3MzN1bmQ1WU5ycGttQVhyU2sraw==',
+  },
+  {
+    source: 'salted SHA-1 in base64, made by doveadm 2.3.19',
+    password: 'x',
+    hash: '{SSHA.BASE64}j1TfwndC3pqW/CfW6spYK7esk8rP+rs8',
+  },
+  {
+    source: "salted SHA-1 of slappasswd 2.5 behind Spring's scheme",
+    password: 'correct horse',
+    hash: '{ldap}{SSHA}CS7yjqeqgHWZUQjG2VKFkS6EFQuU6EgV',
+  },
+  {
+    source: 'PBKDF2-SHA-512 of OpenLDAP, made by passlib 1.7.4',
+    password: 'correct horse',
+    hash: '{PBKDF2-SHA512}2000$y9m7d04p5dxbaw2h1FqrtQ$YaZYu2dMO38GVjRjk29rCaJ0TFELRlbTPOAIfF9NA0.sz6DKDbElHqVRRhXTlRk1R2l0FKp339ibigDn158Z5Q',
   },
   {
     source: 'phpass, its own test program',
@@ -312,10 +379,11 @@ describe('the formats of stored hashes', () => {
     });
 
     test(`${source}: a changed digest no longer matches`, async () => {
-      // Changes a character inside the digest, because the last characters may contain unused bits.
+      // Changes a character inside the digest, because the last characters may contain unused bits. Where it is encoded
+      // again, the result may be malformed.
       const place = hash.length - 8;
       const changed = `${hash.slice(0, place)}${hash[place] === '0' ? '1' : '0'}${hash.slice(place + 1)}`;
-      assert.equal(await readHash(changed)(password), false);
+      assert.equal(isKnownHash(changed) && (await readHash(changed)(password)), false);
     });
   }
 
@@ -333,6 +401,20 @@ describe('the formats of stored hashes', () => {
       [],
     );
     assert.deepEqual(new Set(vectors.flatMap(({ hash }) => formatsOf(hash))), new Set(hashFormats));
+  });
+
+  test('behind a scheme of a directory match with the scheme in capital and small letters', async () => {
+    const caseSensitive = [springPbkdf2, springScrypt];
+    const schemes = vectors.filter(
+      ({ hash }) => hash.startsWith('{') && !caseSensitive.some(({ begins }) => begins.test(hash)),
+    );
+    assert.ok(schemes.length > 20);
+    for (const { password, hash } of schemes) {
+      for (const change of ['toUpperCase', 'toLowerCase'] as const) {
+        const changed = hash.replace(/^\{[^@}]+/, (scheme) => scheme[change]());
+        assert.equal(await readHash(changed)(password), true, changed);
+      }
+    }
   });
 
   for (const { from, begins, read, spellings } of hashFormats) {
@@ -452,6 +534,15 @@ describe('a hash that cannot be verified', () => {
     ['phpass of a billion rounds', '$P$SIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
     ['phpass of too few rounds', '$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', /rounds/],
     ['a scheme of Dovecot that cannot be read', '{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1', /unknown/],
+    ['a scheme that names an encoding in front of crypt(3)', `{CRYPT.HEX}${'ab'.repeat(20)}`, /unknown/],
+    ['a scheme with an encoding in front of another one', '{CRYPT.B64}e1NIQX0x', /unknown/],
+    ["Spring's scheme of directories in front of bcrypt", `{ldap}$2b$05$${'a'.repeat(53)}`, /unknown/],
+    [
+      "Dovecot's PBKDF2 of a billion iterations",
+      `{PBKDF2}$1$salt$1000000000$${'ab'.repeat(20)}`,
+      /iterations/,
+    ],
+    ["Dovecot's PBKDF2 of another version", `{PBKDF2}$2$salt$1000$${'ab'.repeat(20)}`, /malformed/],
     ['a scheme in front of crypt(3)', '{CRYPT}$6$saltstring$svn8UoSVapNtMuq1', /unknown/],
     [
       'a scheme in front of a second one',

@@ -3,9 +3,16 @@
 import { argon2 } from './argon2-format.ts';
 import { bcrypt, djangoBcryptSha256, wordPressBcrypt } from './bcrypt-format.ts';
 import { ldapSha } from './ldap-format.ts';
-import { aspNetIdentity, djangoPbkdf2, phcPbkdf2, springPbkdf2, werkzeugPbkdf2 } from './pbkdf2-format.ts';
+import {
+  aspNetIdentity,
+  djangoPbkdf2,
+  dovecotPbkdf2,
+  phcPbkdf2,
+  springPbkdf2,
+  werkzeugPbkdf2,
+} from './pbkdf2-format.ts';
 import { phpass } from './phpass-format.ts';
-import { djangoPrefixed, schemePrefixed } from './prefixed-format.ts';
+import { djangoPrefixed, dovecotEncoded, schemePrefixed, springLdap } from './prefixed-format.ts';
 import {
   betterAuthScrypt,
   djangoScrypt,
@@ -37,6 +44,9 @@ export const hashFormats: readonly HashFormat[] = [
   betterAuthScrypt,
   firebaseScrypt,
   ldapSha,
+  springLdap,
+  dovecotPbkdf2,
+  dovecotEncoded,
 ];
 
 /**

@@ -1,4 +1,4 @@
-// Verifies PBKDF2 (RFC 8018 §5.2) in the formats of Django, Werkzeug, passlib, Spring and ASP.NET, and as a PHC string. Exports with
+// Verifies PBKDF2 (RFC 8018 §5.2) in the formats of Django, Werkzeug, passlib, Dovecot, Spring and ASP.NET, and as a PHC string. Exports with
 // separate parts, such as Keycloak's JSON, are converted to the PHC string.
 import { pbkdf2Sync } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
@@ -85,11 +85,11 @@ const phcForm = new RegExp(
 export const phcPbkdf2: HashFormat = {
   from: 'Keycloak (converted), passlib, Authelia; OpenLDAP (pw-pbkdf2)',
   looksLike: ['$pbkdf2-sha256$i=…,l=…$…$…', '$pbkdf2-sha256$…$…$…', '{PBKDF2-SHA256}…$…$…'],
-  begins: /^(?:\$pbkdf2[$-]|\{PBKDF2(?:-SHA\d+)?\}\d)/,
+  begins: /^(?:\$pbkdf2[$-]|\{PBKDF2(?:-SHA\d+)?\}\d{1,19}\$)/i,
   read: (stored) => {
     // OpenLDAP's scheme has the same parts as passlib's string.
     const text = stored.replace(
-      /^\{(PBKDF2(?:-SHA\d+)?)\}/,
+      /^\{(PBKDF2(?:-SHA\d+)?)\}/i,
       (_, scheme: string) => `$${scheme.toLowerCase()}$`,
     );
     const parts = partsOf<'iterations' | 'salt' | 'digest', 'hash' | 'length'>(text, phcForm);
@@ -98,6 +98,19 @@ export const phcPbkdf2: HashFormat = {
     if (length !== undefined && Number(length) !== digest.length)
       throw new UnreadableHash('The digest does not have its declared length');
     return toCheck({ hash, iterations, salt: fromBase64(parts.salt), digest });
+  },
+};
+
+const dovecotForm = /^\{PBKDF2\}\$1\$(?<salt>[^$]+)\$(?<iterations>\d+)\$(?<digest>(?:[0-9a-f]{2})+)$/i;
+
+/** Verifies Dovecot's `{PBKDF2}$1$<salt>$5000$<hex>`: SHA-1, and a salt that is plain text. */
+export const dovecotPbkdf2: HashFormat = {
+  from: 'Dovecot',
+  looksLike: ['{PBKDF2}$1$…$…$…'],
+  begins: /^\{PBKDF2\}\$/i,
+  read: (text) => {
+    const { iterations, salt, digest } = partsOf<'iterations' | 'salt' | 'digest'>(text, dovecotForm);
+    return toCheck({ hash: 'sha1', iterations, salt: Buffer.from(salt), digest: Buffer.from(digest, 'hex') });
   },
 };
 

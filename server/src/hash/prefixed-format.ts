@@ -1,7 +1,9 @@
-// Hashes of argon2 and bcrypt behind the name of the method, as frameworks and directories write them.
+// Hashes behind the name of the method or of an encoding, as frameworks and directories write them.
 import { argon2 } from './argon2-format.ts';
 import { bcrypt } from './bcrypt-format.ts';
-import { readIn, type HashFormat } from './stored-hash.ts';
+import { ldapSha } from './ldap-format.ts';
+import { dovecotPbkdf2 } from './pbkdf2-format.ts';
+import { partsOf, readIn, type HashFormat } from './stored-hash.ts';
 
 /** Formats that a name may precede. */
 const inner = [argon2, bcrypt];
@@ -29,4 +31,30 @@ export const schemePrefixed: HashFormat = {
   ],
   begins: /^\{(?:bcrypt|blf-crypt|crypt|argon2(?:i|d|id)?)(?:@\w+)?\}/i,
   read: (text) => readIn(inner, text.slice(text.indexOf('}') + 1)),
+};
+
+/** Verifies Spring Security's `{ldap}{SSHA}…`. */
+export const springLdap: HashFormat = {
+  from: 'Spring Security',
+  looksLike: ['{ldap}{SSHA}…'],
+  begins: /^\{ldap\}/i,
+  read: (text) => readIn([ldapSha], text.slice('{ldap}'.length)),
+};
+
+const encodedForm = /^\{(?<scheme>[\w-]+)\.(?<encoding>hex|b64|base64)\}(?<body>[A-Za-z0-9+/]+={0,2})$/i;
+
+/**
+ * Verifies hashes whose scheme names the encoding, as Dovecot writes them on demand: `{SSHA256.HEX}` of the bytes of
+ * digest and salt, `{BLF-CRYPT.B64}` of the text of the hash.
+ */
+export const dovecotEncoded: HashFormat = {
+  from: 'Dovecot',
+  looksLike: ['{SSHA512.HEX}…', '{SHA256.B64}…', '{BLF-CRYPT.B64}…'],
+  begins: /^\{[\w-]+\.(?:hex|b64|base64)\}/i,
+  read: (text) => {
+    const { scheme, encoding, body } = partsOf<'scheme' | 'encoding' | 'body'>(text, encodedForm);
+    const bytes = Buffer.from(body, encoding.toLowerCase() === 'hex' ? 'hex' : 'base64');
+    const plain = bytes.toString(ldapSha.begins.test(`{${scheme}}`) ? 'base64' : 'utf8');
+    return readIn([schemePrefixed, dovecotPbkdf2, ldapSha], `{${scheme}}${plain}`);
+  },
 };
