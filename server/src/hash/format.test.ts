@@ -543,6 +543,8 @@ describe('a hash that cannot be verified', () => {
       /iterations/,
     ],
     ["Dovecot's PBKDF2 of another version", `{PBKDF2}$2$salt$1000$${'ab'.repeat(20)}`, /malformed/],
+    ['a hash of a million characters', `{SSHA}${'A'.repeat(1_000_000)}`, /1000006 characters/],
+    ['a hash with a NUL', `pbkdf2_sha256$1000$sa\0lt$${digest}`, /cannot be stored/],
     ['a scheme in front of crypt(3)', '{CRYPT}$6$saltstring$svn8UoSVapNtMuq1', /unknown/],
     [
       'a scheme in front of a second one',

@@ -57,10 +57,14 @@ export function readHash(text: string): Check {
   return readIn(hashFormats, text);
 }
 
-/** Returns whether a hash can be verified. Importers check this before they store a hash. */
-export function isKnownHash(text: string): boolean {
+/**
+ * Returns whether a hash can be verified. Importers check this before they store a hash. Anything else than text, such as
+ * the null of a user without a password, is no hash.
+ */
+export function isKnownHash(hash: unknown): boolean {
   try {
-    readHash(text);
+    if (typeof hash !== 'string') return false;
+    readHash(hash);
     return true;
   } catch (error) {
     if (error instanceof UnreadableHash) return false;

@@ -36,13 +36,20 @@ export class UnreadableHash extends Error {
 const minDigestBytes = 16;
 const maxDigestBytes = 128;
 
+/** Maximum length of a hash. The longest in use are those of Firebase with 350 characters. */
+const maxHashUnits = 1024;
+
 /**
  * Parses a stored hash in the first of these formats that it begins like. White space around it is ignored: exports
  * leave a line break behind a hash. The empty password matches no hash.
- * @throws {UnreadableHash} if it begins like none, is malformed, or its cost is out of bounds.
+ * @throws {UnreadableHash} if it begins like none, is malformed or too long, or its cost is out of bounds.
  */
 export function readIn(formats: readonly HashFormat[], stored: string): Check {
   const text = stored.trim();
+  if (text.length > maxHashUnits)
+    throw new UnreadableHash(`The hash has ${text.length} characters; the maximum is ${maxHashUnits}`);
+  if (text.includes('\0') || !text.isWellFormed())
+    throw new UnreadableHash('The hash contains characters that cannot be stored');
   const format = formats.find(({ begins }) => begins.test(text));
   if (format === undefined) throw new UnreadableHash('The hash format is unknown');
   const check = format.read(text);

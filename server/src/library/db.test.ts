@@ -12,6 +12,7 @@ import { createToken } from '../kit/secret.ts';
 import { sessionKind } from '../identity/cookie-kinds.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { migratedModules } from '../app/migrations.ts';
+import { isKnownHash } from '../hash/format.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { DB, type UserFields, type UserFilters } from './db.ts';
 import { InvalidRequest, NoResultFound, ValueError } from '../user/user.ts';
@@ -124,6 +125,35 @@ onEachEngine('class DB of the contract', (engine) => {
     await db.addUser('ann@example.org', '*', { allowsUnknownHash: true });
     await db.updateUser(id, { hashedPassword: '*' }, { allowsUnknownHash: true });
     assert.equal((await db.findUserBy({ id })).hashedPassword, '*');
+  });
+
+  test('addUser accepts a hash exactly if isKnownHash accepts it', async () => {
+    const { db } = bench();
+    const digest = 'A'.repeat(43);
+    const hashes = [
+      anyHash,
+      ` ${anyHash}\n`,
+      `pbkdf2_sha256$1000$sålt$${digest}`,
+      `pbkdf2_sha256$1000$sa\0lt$${digest}`,
+      `pbkdf2_sha256$1000$sa\ud800lt$${digest}`,
+      `pbkdf2_sha256$1000$${'a'.repeat(2000)}$${digest}`,
+      `{SSHA}${'A'.repeat(100_000)}`,
+      '',
+      ' ',
+      '*',
+      null,
+      undefined,
+      7,
+      {},
+      [anyHash],
+      Buffer.from(anyHash),
+    ];
+    const known = hashes.filter((hash) => isKnownHash(hash));
+    assert.deepEqual(known, hashes.slice(0, 3));
+    for (const [i, hash] of hashes.entries()) {
+      const added = db.addUser(`user${i}@example.org`, untyped(hash));
+      await (known.includes(hash) ? added : assert.rejects(added, ValueError));
+    }
   });
 
   test('addUser counts an address as confirmed only with emailVerified', async () => {
@@ -245,13 +275,21 @@ onEachEngine('class DB of the contract', (engine) => {
     const { id } = await db.addUser('bob@example.org', anyHash);
     await db.addUser('eve@example.org', anyHash);
     const refusals: readonly (readonly [() => Promise<unknown>, string, string])[] = [
-      [() => db.addUser('rob@example.org', ''), 'ValueError', 'The hashed password must be a string'],
+      [
+        () => db.addUser('rob@example.org', ''),
+        'ValueError',
+        'The hashed password must be a string that is not empty',
+      ],
       [() => db.findUserBy({}), 'InvalidRequest', 'No filter is given'],
       [() => db.findUserBy(untyped({ id, shoe: 7 })), 'InvalidRequest', 'Users cannot be found by shoe'],
       [() => db.findUserBy({ id: id + 7 }), 'NoResultFound', 'No user has these attributes'],
       [() => db.updateUser(id, untyped({ shoe: 7 })), 'ValueError', "A user's shoe cannot be updated"],
       [() => db.updateUser(id, { email: 'rob' }), 'ValueError', 'The email is malformed'],
-      [() => db.updateUser(id, { hashedPassword: '' }), 'ValueError', 'The hashed password must be a string'],
+      [
+        () => db.updateUser(id, { hashedPassword: '' }),
+        'ValueError',
+        'The hashed password must be a string that is not empty',
+      ],
       [
         () => db.updateUser(id, { sessionId: '' }),
         'ValueError',

@@ -224,7 +224,7 @@ function toChange(
 
 /** @throws {ValueError} if the hash is no text or cannot be verified. */
 function requireHash(hashedPassword: unknown, { allowsUnknownHash = false }: HashOptions): void {
-  if (!isText(hashedPassword)) throw new ValueError('The hashed password must be a string');
+  if (!isText(hashedPassword)) throw new ValueError('The hashed password must be a string that is not empty');
   if (allowsUnknownHash) return;
   try {
     readHash(hashedPassword);
