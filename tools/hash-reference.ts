@@ -1,6 +1,92 @@
 // Writes the reference of the hash formats from the table of formats.
 import { hashFormats } from '../server/src/hash/format.ts';
 
+/**
+ * Hashes that are not supported: the name in the reference, and examples. Most were made by mkpasswd 5.5.17, doveadm
+ * 2.3.19, slappasswd 2.5.13, htpasswd 2.4, Django 3.2.25, Werkzeug 2.2.2, passlib 1.7.4 and PHP 8.2.
+ */
+export const unsupportedHashes: readonly { readonly name: string; readonly hashes: readonly string[] }[] = [
+  {
+    name: 'crypt(3) with `$1$`, `$5$`, `$6$`, `$7$`, `$y$` and DES, also behind `{CRYPT}`, and `$apr1$` of Apache',
+    hashes: [
+      '$1$kayKkkk.$W20lavw.sOHAXUblnXyf/1',
+      '$5$xMhtyuQjQF.rYrhd$oSuD8YWh/DdwZylocAo5UITjWKKXSX4cT34T2Oxkih2',
+      '$6$W1kogFlVsYOkBgmv$SQBi0B9Xe0caRDSn1tIDqZDJJj/68OipNVpR6fe4hvDsnYJLV6CniJD68tAcTNLbqqwD9PHc9rJ7XtIb9jjZo0',
+      '$7$CU..../....LWm4H1Cy8T6mSiteGiiAx1$J3z5aPVsmuvzHGGh5aQw3cgfqCoofHn5DcrtIQ7sXn9',
+      '$y$j9T$pzzzONaR85.W23PqTWGu2/$T6dTRTB3bcQ0Y.kJXmnlzmz9YQJVZ8s1e/RELmbseV6',
+      'lbB6rK3lxa1TA',
+      '{CRYPT}$6$W1kogFlVsYOkBgmv$SQBi0B9Xe0caRDSn1tIDqZDJJj/68OipNVpR6fe4hvDsnYJLV6CniJD68tAcTNLbqqwD9PHc9rJ7XtIb9jjZo0',
+      '{CRYPT}$y$j9T$pzzzONaR85.W23PqTWGu2/$T6dTRTB3bcQ0Y.kJXmnlzmz9YQJVZ8s1e/RELmbseV6',
+      '{CRYPT}YfsYy.zgnc/xsbjiA3kNJAsc',
+      '{SHA512-CRYPT}$6$2x5aMtA3ydQhgaSI$kGPvh.PL6ysY95VUPG02cu1Tw32SH0xl5YMX2SGOzSTFf8cfzjBSZ0u3V0XDDYXbgYhWt8l.KDAJYL.Anu.NA.',
+      '{SHA256-CRYPT}$5$iv4idI6s6TFQp/d8$GtSbBa6Acf47RJTo65m6GMoxWlxqKXcZFkZg9P2I2O.',
+      '{MD5-CRYPT}$1$swNsTToh$02AjKwS1Fcs491chRX65G.',
+      '$apr1$fy/2XCys$qsGSEYidrRTqgnXAL/8d20',
+      'fKJrPBpHZopuU',
+    ],
+  },
+  {
+    name: 'digests without a scheme in braces: MD5 and SHA in hex, `md5$…` and `sha1$…` of Django, `sha256$…` of Flask',
+    hashes: [
+      '3cb4e732631f47e6eb961f34554b7cde',
+      '4104d36f8da2c254349f85836793ebe029e0c957063a34c91c2e9203187b5631',
+      'sha1$nnMrfgyQYuz9qMETt9gHmT$3b309aaddd5c2498ade23acd9b22f5b720ee2676',
+      'md5$EDTNL43TuyJseiY43GLOLp$c3476a8b91c5a91aa7a5f2fdefb15bb5',
+      'sha1$$2f9e53523b62abc141a2b4d6019d23cba835dbd0',
+      '3cb4e732631f47e6eb961f34554b7cde',
+      'sha256$GIy85dRr$dc2ead4678a16b174e739688f55e7effc12c487f14abdefcc8b47d1207196bc6',
+      'md5$A0lmBIis$ed2bed95a23864e766b440f1a7dc5471',
+    ],
+  },
+  {
+    name: '`{MD5}`, `{SMD5}` and other digests of MD5, and the digests of Spring Security: `{MD5}…`, `{SHA-1}…`, `{SHA-256}…`, `{sha256}…`',
+    hashes: [
+      '{MD5}PLTnMmMfR+brlh80VUt83g==',
+      '{SMD5}pbpO//RRcT1xc6qJmMhvhYfQWks=',
+      '{SMD5}Fw5uGvg684Wyi+3Jf9+HqaLfNd8=',
+      '{LDAP-MD5}PLTnMmMfR+brlh80VUt83g==',
+      '{PLAIN-MD5}3cb4e732631f47e6eb961f34554b7cde',
+      '{sha256}97cde38028ad898ebc02e690819fa220e88c62e0699403e94fff291cfffaf8410849f27605abcbc0',
+      '{SHA-256}{YyhLGhhx3mLZnq8k}4d8f1d9b1e36f6b9e6ff0ed6b9b5b1a46bf70d2e2cf3bbf8a4be0e3fa1a0a2f1',
+    ],
+  },
+  {
+    name: 'PBKDF2 with other hash functions than SHA-1, SHA-256 and SHA-512',
+    hashes: [
+      'pbkdf2:sha224:1000$Hibq0H5n$521cd7946cd5ba8d46a308bec202e97bbcef6241c2bb85a82159ec3a',
+      'pbkdf2:sha384:1000$XOjCDs6q$fa90db763749e2b137bcb64fd67f2af5e5b9bdf78d6ecdeee942dc5abc5fa7e7a949a5279a110076828b1f8b5197b6ef',
+      'pbkdf2:sha3_256:1000$nFmSXYtg$4a5af0a31ba830839b294446ce3501533655517d3f17525a3634e6c84a16cdb2',
+    ],
+  },
+  {
+    name: '`$bcrypt-sha256$…` of passlib, `{PKCS5S2}…` of Atlassian, `$S$…` of Drupal',
+    hashes: [
+      '$bcrypt-sha256$v=2,t=2b,r=5$lx3frqgfZm5J4/BO8gA7Eu$dVBeIw2JRlVfth7nrDrbdj5BKZFJqxm',
+      '{PKCS5S2}xphTCoGwlhLi/P8fY4xRqlOjrVb/j7wbr8OpyLXjn/qD6SkMgcCYkkSIYnQKHRoK',
+      '$S$5hOfsFlvHeNTGqEcJBtmPeTs1SIhGFTnxJGa6L3ZpaGwu2T6xcnB',
+    ],
+  },
+  {
+    name: 'NTLM, SCRAM, and the hashes of MySQL and SQL Server',
+    hashes: [
+      'cfc43211ba8dc470832267827cac1407',
+      '$3$$cfc43211ba8dc470832267827cac1407',
+      '{SCRAM-SHA-256}4096,tH9Ste92eA1hM8XnFAZPPw==,ThcJb6FlozeTUorgfje3PxZnYwEZlH62ahPyIZHAd+o=,l7NgONCsIeGZ0KhJ9G+mNqh2q8fgBMOV/DSpPt5r0CI=',
+      '$scram$2000$k3KOEWIsZcx5D6E0$sha-1=KkWPp9TeQ3Jc66Lm0YlMX5S/vqo,sha-256=eLd0RpAJXcC87zQfLmfz69i3tJ5XqOug4ClrH0grVTo,sha-512=7sRNPJh1fEHb4YlbVmvACWPjQORzB5L/lmEGllYVy3NNngXYLaEQA1rdL8wqcyuOUjbvRjce1MRyR9JJReLl4Q',
+      '*0E8F21E4240F5AD5A07D088F9C93890D13D78A4E',
+      '0x01009D9312C2BF17180955EBFA92E827C139F2AA6D4382631AA0',
+    ],
+  },
+  {
+    name: 'clear text, also as `{noop}…`, `{PLAIN}…` and `{CLEARTEXT}…`',
+    hashes: ['{PLAIN}correct horse', 'correct horse', '{plaintext}correct horse', '{noop}correct horse'],
+  },
+  {
+    name: 'unusable passwords: `!…` of Django, `*` of Unix',
+    hashes: ['!KlKaVxyxNGYnahu7Prl22tzd6TpETTDRN4RrGob2', '*', '!'],
+  },
+];
+
 export function hashReference(): string {
   return [
     '# Password hashes',
@@ -17,12 +103,44 @@ export function hashReference(): string {
       ({ from, looksLike }) => `| ${looksLike.map((each) => `\`${each}\``).join(', ')} | ${from} |`,
     ),
     '',
-    'The cost is bounded, so that one hash cannot occupy a thread for long or exhaust the memory: 1 GiB for argon2 and',
-    'scrypt, cost 16 for bcrypt, ten million iterations for PBKDF2. A hash of a higher cost is rejected.',
+    'Not supported, so these users reset the password:',
     '',
-    'Passwords of more than 72 bytes never match a bcrypt hash, because bcrypt ignores the rest of them; these users reset',
-    'the password. Not supported: crypt(3) with `$1$`, `$5$` and `$6$`, plain MD5 and SHA digests without a scheme, NTLM,',
-    'and clear text.',
+    ...unsupportedHashes.map(({ name }) => `- ${name}`),
+    '',
+    '## Cost',
+    '',
+    'The cost is bounded, so that one hash cannot occupy a thread for long or exhaust the memory: 1 GiB for argon2 and',
+    'scrypt, cost 16 for bcrypt, ten million iterations for PBKDF2, 2<sup>18</sup> rounds for phpass, and 1,024 characters',
+    'for every hash. `addUser` rejects a hash above these bounds. The most expensive hash below them takes about four',
+    'seconds of a core. A login that takes more than six seconds is answered 503, so measure a login before you import',
+    'hashes of an unusual cost to a slow machine.',
+    '',
+    'A wrong password takes the time of the imported hash and that of argon2id; an unknown address takes the latter. Until',
+    'the first login of a user, the time therefore shows that the account exists if its hash is slow, such as bcrypt of',
+    'cost 10.',
+    '',
+    '## Convert first',
+    '',
+    '- **Keycloak** stores the parts of a hash in `credential_data` and `secret_data`. Write',
+    '  `$<algorithm>$i=<hashIterations>$<salt>$<value>` for `pbkdf2`, `pbkdf2-sha256` and `pbkdf2-sha512`, and',
+    '  `$argon2id$v=19$m=<memory>,t=<hashIterations>,p=<parallelism>$<salt>$<value>` for `argon2`.',
+    '- **Firebase** exports `base64_signer_key`, `base64_salt_separator`, `rounds` and `mem_cost` for the project, and salt',
+    '  and hash of each user. Write',
+    '  `$firebase-scrypt$ln=<mem_cost>,r=<rounds>,p=1,sk=<signer key>,ss=<salt separator>$<salt>$<hash>`.',
+    '- **Spring Security** without `DelegatingPasswordEncoder` stores hashes without a scheme. Write `{pbkdf2}` or',
+    '  `{scrypt}` in front of them. Hashes of bcrypt and argon2 need none.',
+    '',
+    '## Passwords that never match',
+    '',
+    'These users are answered like after a wrong password, and reset it:',
+    '',
+    '- Passwords of more than 72 bytes, or with a NUL, with a bcrypt hash, because bcrypt ignores the rest of them.',
+    '- Every password if the product added a secret to it (a pepper: `config.pepper` of Devise, the secret of an encoder of',
+    '  Spring Security), or encrypted the hash. The hash looks like any other, so sign in with a test account first.',
+    '- Passwords that the product changed before it hashed them. WordPress puts a backslash before quotes and backslashes',
+    '  and removes blanks at the ends, phpBB escapes `&`, `<`, `>` and `"` for HTML, Better Auth uses normal form KC;',
+    '  Bienvenue does the same for `$wp$2y$`, `$P$`, `$H$` and the hashes of Better Auth. It does not for hashes of bcrypt',
+    '  and argon2 that phpBB or plugins of WordPress wrote.',
     '',
   ].join('\n');
 }

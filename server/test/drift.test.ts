@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { messageKeys } from '../src/kit/language.ts';
+import { isKnownHash } from '../src/hash/format.ts';
 import { generate } from '../../tools/generate.ts';
+import { unsupportedHashes } from '../../tools/hash-reference.ts';
 
 const root = new URL('../../', import.meta.url);
 
@@ -29,6 +31,17 @@ test('the generated files in the repository are up to date', async (t) => {
       const drift = driftOf(file, await readFile(new URL(file, root), 'utf8'), generated);
       assert.ok(drift === undefined, drift);
     });
+  }
+});
+
+test('the hashes that the reference lists as unsupported are rejected', () => {
+  for (const { name, hashes } of unsupportedHashes) {
+    assert.ok(hashes.length > 0, name);
+    assert.deepEqual(
+      hashes.filter((hash) => isKnownHash(hash)),
+      [],
+      name,
+    );
   }
 });
 
