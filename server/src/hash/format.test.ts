@@ -454,9 +454,39 @@ function aspNet(hash: number, iterations: number, saltBytes: number, bytes: numb
   return Buffer.concat([header, Buffer.alloc(bytes, 7)]).toString('base64');
 }
 
+/** Salt and digest of hashes that only have the form of one. */
+const salt = 'c29tZXNhbHQ';
+const digest = 'CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+
+/** The most expensive hashes below the bounds of the reference, and the same with a slightly higher cost. */
+const costs: Readonly<Record<string, (isAbove: boolean) => string>> = {
+  'argon2 memory': (isAbove) =>
+    `$argon2id$v=19$m=${isAbove ? 1_048_577 : 1_048_576},t=1,p=1$${salt}$${digest}`,
+  'argon2 memory times passes': (isAbove) =>
+    `$argon2id$v=19$m=1048576,t=${isAbove ? 5 : 4},p=1$${salt}$${digest}`,
+  bcrypt: (isAbove) => `$2b$${isAbove ? 16 : 15}$${'a'.repeat(21)}u${'a'.repeat(31)}`,
+  'bcrypt of WordPress': (isAbove) => `$wp$2y$${isAbove ? 16 : 15}$${'a'.repeat(21)}u${'a'.repeat(31)}`,
+  'PBKDF2-SHA-1': (isAbove) => `pbkdf2_sha1$${isAbove ? 10_000_001 : 10_000_000}$salt$${'A'.repeat(27)}=`,
+  'PBKDF2-SHA-256': (isAbove) => `pbkdf2_sha256$${isAbove ? 10_000_001 : 10_000_000}$salt$${digest}`,
+  'PBKDF2-SHA-512': (isAbove) => `$pbkdf2-sha512$i=${isAbove ? 3_000_001 : 3_000_000}$${salt}$${digest}`,
+  'PBKDF2-SHA-512 of Werkzeug': (isAbove) =>
+    `pbkdf2:sha512:${isAbove ? 3_000_001 : 3_000_000}$salt$${'ab'.repeat(64)}`,
+  'PBKDF2-SHA-512 of ASP.NET': (isAbove) => aspNet(2, isAbove ? 3_000_001 : 3_000_000, 16, 48),
+  'PBKDF2-SHA-256 of two blocks': (isAbove) =>
+    `pbkdf2_sha256$${isAbove ? 5_000_001 : 5_000_000}$salt$${'A'.repeat(84)}`,
+  scrypt: (isAbove) => `$scrypt$ln=${isAbove ? 20 : 19},r=8,p=1$${salt}$${digest}`,
+  'scrypt lanes': (isAbove) => `scrypt:65536:8:${isAbove ? 9 : 8}$salt$${'ab'.repeat(64)}`,
+  'scrypt of Spring': (isAbove) => `{scrypt}$${isAbove ? '14' : '13'}0801$${salt}$${digest}`,
+  phpass: (isAbove) => `$P$${isAbove ? 'H' : 'G'}IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0`,
+};
+
+for (const [name, hashOf] of Object.entries(costs)) {
+  test(`${name} is accepted at the bound of its cost and rejected above it`, () => {
+    assert.deepEqual([isKnownHash(hashOf(false)), isKnownHash(hashOf(true))], [true, false]);
+  });
+}
+
 describe('a hash that cannot be verified', () => {
-  const salt = 'c29tZXNhbHQ';
-  const digest = 'CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
   const rows: readonly (readonly [why: string, hash: string, reason: RegExp])[] = [
     ['an empty text', '', /format is unknown/],
     ['a plain-text password', 'password', /format is unknown/],

@@ -13,13 +13,13 @@ import {
   type HashFormat,
 } from './stored-hash.ts';
 
-/** Bounds of log2 of N: 2^20 with r=8 is the most expensive example in RFC 7914 §12. */
+/** Bounds of log2 of N. With r=8, 2^19 reaches the bound of the work; 2^14 to 2^17 are in common use. */
 const costLogs = [1, 20] as const;
 const blockSizes = [1, 64] as const;
 const lanes = [1, 64] as const;
 
-/** Bounds of the bytes that all lanes process in sequence: 1 GiB takes two to four seconds of a core. */
-const workBytes = [1, 1024 ** 3] as const;
+/** Bounds of the bytes that all lanes process in sequence: 512 MiB takes one to two seconds of a core. */
+const workBytes = [1, 1024 ** 3 / 2] as const;
 /** Additional memory that OpenSSL needs, in bytes. */
 const spareBytes = 1024 ** 2;
 

@@ -1,5 +1,7 @@
 // Declares formats of stored hashes and parses their parts. A hash from another product is untrusted text: its cost is
-// checked before it is computed, so that one row cannot occupy a thread or exhaust the memory.
+// checked before it is computed, so that one row cannot occupy a thread or exhaust the memory. The bounds allow about two
+// seconds of a core for each comparison. A password in form D is compared twice, and a login must end in six seconds: a
+// hash that takes longer is never upgraded, because each login with the right password would be too late as well.
 
 /** Returns whether a password matches the hash; compares in constant time. Blocks the thread while it computes. */
 export type Check = (password: string) => boolean | Promise<boolean>;
