@@ -486,6 +486,33 @@ for (const [name, hashOf] of Object.entries(costs)) {
   });
 }
 
+test('a hash whose parameters are accepted can be computed', async () => {
+  const body = `$${salt}$${digest}`;
+  const scrypts = [1, 2, 10, 15, 16, 17].flatMap((ln) =>
+    [1, 2, 8, 64].flatMap((r) => [1, 2, 64].map((p) => ({ ln, r, p }))),
+  );
+  const argon2s = [8, 16, 24, 512].flatMap((m) =>
+    [1, 2, 100].flatMap((t) => [1, 2, 3, 64].flatMap((p) => ['id', 'i', 'd'].map((v) => ({ v, m, t, p })))),
+  );
+  const pbkdf2s = ['sha1', 'sha256', 'sha512'].flatMap((name) =>
+    ['1', '02', '999'].flatMap((i) => [16, 33, 128].map((bytes) => ({ name, i, bytes }))),
+  );
+  const hashes = [
+    ...scrypts
+      .filter(({ ln, r, p }) => 2 ** ln * r * p < 2 ** 19)
+      .flatMap(({ ln, r, p }) => [
+        `$scrypt$ln=${ln},r=${r},p=${p}${body}`,
+        `scrypt$${2 ** ln}$salt$${r}$${p}$${digest}`,
+        `$firebase-scrypt$ln=${ln},r=${r},p=${p},sk=${digest},ss=${body}`,
+      ]),
+    ...argon2s.map(({ v, m, t, p }) => `$argon2${v}$v=19$m=${m},t=${t},p=${p}${body}`),
+    ...pbkdf2s.map(({ name, i, bytes }) => `pbkdf2:${name}:${i}$salt$${'ab'.repeat(bytes)}`),
+  ];
+  const accepted = hashes.filter((hash) => isKnownHash(hash));
+  assert.ok(accepted.length > 150);
+  for (const hash of accepted) assert.equal(await readHash(hash)('password'), false, hash);
+});
+
 describe('a hash that cannot be verified', () => {
   const rows: readonly (readonly [why: string, hash: string, reason: RegExp])[] = [
     ['an empty text', '', /format is unknown/],

@@ -32,7 +32,8 @@ interface Cost {
 /** @throws {UnreadableHash} if a parameter is out of bounds. */
 function costOf(logN: string, r: string, p: string): Cost {
   const cost = {
-    logN: bounded(logN, 'scrypt log2 N', costLogs),
+    // RFC 7914 §2: N is less than 2^(128 * r / 8). OpenSSL throws otherwise.
+    logN: bounded(logN, 'scrypt log2 N', [costLogs[0], Math.min(costLogs[1], 16 * Number(r) - 1)]),
     r: bounded(r, 'scrypt r', blockSizes),
     p: bounded(p, 'scrypt p', lanes),
   };
