@@ -7,6 +7,7 @@ import {
   bounded,
   digestOf,
   fromBase64,
+  malformedHash,
   partsOf,
   UnreadableHash,
   type Check,
@@ -175,7 +176,7 @@ export const aspNetIdentity: HashFormat = {
         digest: bytes.subarray(17),
       });
     const hash = bytes.length > aspNetHeader ? aspNetHashes[bytes.readUInt32BE(1)] : undefined;
-    if (hash === undefined) throw new UnreadableHash('The hash has a known prefix but is malformed');
+    if (hash === undefined) throw malformedHash();
     const end = aspNetHeader + bytes.readUInt32BE(9);
     return toCheck({
       hash,

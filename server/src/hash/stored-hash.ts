@@ -72,6 +72,13 @@ function isEmpty(password: string): boolean {
   return password.replaceAll('\0', '') === '';
 }
 
+/** The error for a hash that begins like one of a format, but has not the form that this format reads. */
+export function malformedHash(): UnreadableHash {
+  return new UnreadableHash(
+    'The hash has a known prefix but is malformed, or of a variant that is not supported',
+  );
+}
+
 /** The named groups of a pattern: those that always match, and those that may not. */
 export type Parts<Always extends string, Maybe extends string = never> = Readonly<Record<Always, string>> & {
   readonly [Name in Maybe]: string | undefined;
@@ -86,7 +93,7 @@ export function partsOf<Always extends string, Maybe extends string = never>(
   form: RegExp,
 ): Parts<Always, Maybe> {
   const groups = form.exec(text)?.groups;
-  if (groups === undefined) throw new UnreadableHash('The hash has a known prefix but is malformed');
+  if (groups === undefined) throw malformedHash();
   return groups as Parts<Always, Maybe>; // the caller names the groups of its pattern
 }
 
