@@ -54,7 +54,7 @@ interface Stage {
   readonly instance: (ring?: Keyring) => SigningKeys;
   /** Keys that were created, stored or not. */
   readonly created: () => number;
-  /** Creates no further key before `count` keys are wanted: whoever wants one has read the table then. */
+  /** Creates no key until `count` keys are requested: each instance has read the table before it requests one. */
   readonly waitFor: (count: number) => void;
 }
 
