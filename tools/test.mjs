@@ -200,6 +200,7 @@ try {
     // One more than there are cores: some processes wait for others.
     concurrency: lane === 'long' ? 1 : 3,
     globalSetupPath,
+    execArgv: ['--import', pathToFileURL(path.join(import.meta.dirname, 'light-tests.mjs')).href],
     ...(values.pattern !== undefined && { testNamePatterns: [values.pattern] }),
   });
   const reporter = new spec();

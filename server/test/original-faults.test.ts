@@ -10,6 +10,7 @@ import { DB } from '../src/library/db.ts';
 import { openDb } from '../src/index.ts';
 import { contentsOf, everythingIn } from './support/contents.ts';
 import { freshDatabase, onEachEngine } from './support/engines.ts';
+import { Hasher } from '../src/hash/hasher.ts';
 import { realHashing } from './support/hashing.ts';
 import { createPerson, freshEmail } from './support/person.ts';
 import { memberOf, send, sessionIdOf, type ContractRequest, type Reply } from './support/request.ts';
@@ -267,7 +268,7 @@ onEachEngine('the faults of the original', (engine) => {
 onEachEngine('the faults of the original, by the clock', (engine) => {
   let service: TestService;
   before(async () => {
-    service = await testService(engine, {}, { hashing: realHashing });
+    service = await testService(engine, {}, { hasher: new Hasher(realHashing) });
   });
   after(() => service.close());
 

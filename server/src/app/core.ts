@@ -7,6 +7,7 @@ import { once } from '../kit/once.ts';
 import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
 import { Hasher } from '../hash/hasher.ts';
+import type { PasswordHasher } from '../identity/context.ts';
 import { Audit, type Mac } from '../audit/audit.ts';
 import { PageAssets } from '../brand/page-assets.ts';
 import type { CookieScope } from '../http/cookie/cookie.ts';
@@ -50,7 +51,7 @@ export async function buildService(
     await database.close();
     throw error;
   });
-  const hasher = buildHasher(configuration, overrides);
+  const { hasher = hasherFor(configuration) } = overrides;
   const audit = buildAudit(configuration, { database, clock, keyring });
   const languages = new Languages(options.languagesDir?.catalogs);
   const mail = buildOutbox(
@@ -166,11 +167,10 @@ function buildCookies(
   });
 }
 
-function buildHasher({ options }: Configuration, { hashing }: TestOverrides): Hasher {
+function hasherFor({ options }: Configuration): PasswordHasher {
   return new Hasher({
     threads: options.hashThreads,
     cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
-    ...hashing,
   });
 }
 

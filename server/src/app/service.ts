@@ -1,8 +1,8 @@
 // Declares a built service and what tests replace in it, and starts its background jobs.
 import { minuteMs, secondMs, type Clock } from '../kit/clock.ts';
-import type { HasherOptions } from '../hash/hasher.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
 import type { RequestHooks } from '../http/server/request-hooks.ts';
+import type { PasswordHasher } from '../identity/context.ts';
 import type { Job, Jobs } from '../jobs/jobs.ts';
 import type { KeyFactory } from '../keys/signing-key.ts';
 import type { MailTransport } from '../mail/smtp.ts';
@@ -38,8 +38,8 @@ export interface TestOverrides {
   readonly clock?: Clock;
   /** Instead of the SMTP server of the options. */
   readonly mailTransport?: MailTransport;
-  /** Instead of the costs of the options. */
-  readonly hashing?: HasherOptions;
+  /** Instead of one with the costs of the options. It is closed with the service. */
+  readonly hasher?: PasswordHasher;
   /** Instead of RSA keys of 3072 bits. */
   readonly createSigningKey?: KeyFactory;
   /** Instead of the list of this release. */

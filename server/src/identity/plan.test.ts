@@ -5,12 +5,11 @@ import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/supp
 import { kits, type PlanStage } from '../../test/support/kit.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
-import { anyHash, cheapHashing } from '../../test/support/hashing.ts';
+import { anyHash, sharedHasher } from '../../test/support/hashing.ts';
 import { addEvent, listEventsBefore } from '../audit/store.ts';
 import type { Database } from '../db/database.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { openDatabase } from '../db/open-database.ts';
-import { Hasher } from '../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import { createToken } from '../kit/secret.ts';
@@ -103,7 +102,6 @@ onEachEngine('query plans among thousands of rows', (engine) => {
   /** With a module that hears of the end of sessions. */
   let watched: Auth;
   let now = start + people * minuteMs;
-  const hasher = new Hasher(cheapHashing);
 
   before(async () => {
     fresh = await freshDatabase(engine);
@@ -111,13 +109,12 @@ onEachEngine('query plans among thousands of rows', (engine) => {
     await fill(database);
     recorder = new Recorder(database);
     db = new DB(recorder, () => now);
-    auth = new Auth({ db, hasher, clock: () => now, knownDeviceDays: 30 });
+    auth = new Auth({ db, hasher: sharedHasher, clock: () => now, knownDeviceDays: 30 });
     const heard = new DB(recorder, () => now, [async () => {}]);
-    watched = new Auth({ db: heard, hasher, clock: () => now });
+    watched = new Auth({ db: heard, hasher: sharedHasher, clock: () => now });
     await auth.setPassword(email, 'b4l0u');
   });
   after(async () => {
-    await hasher.close();
     await database.close();
     await fresh.drop();
   });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { onEachEngine } from '../support/engines.ts';
+import { Hasher } from '../../src/hash/hasher.ts';
 import { realHashing } from '../support/hashing.ts';
 import { PublicService } from '../support/public-service.ts';
 import {
@@ -23,7 +24,7 @@ onEachEngine('account enumeration by time', (engine) => {
   let service: PublicService;
   let emailOf: Addresses;
   before(async () => {
-    service = await PublicService.start(engine, {}, { hashing: realHashing });
+    service = await PublicService.start(engine, {}, { hasher: new Hasher(realHashing) });
     emailOf = await prepareAccounts(service);
   });
   after(() => service.close());

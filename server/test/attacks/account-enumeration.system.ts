@@ -2,6 +2,7 @@
 // account-enumeration.test.ts compares the contents of replies.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { Hasher } from '../../src/hash/hasher.ts';
 import { realHashing } from '../support/hashing.ts';
 import { PublicService } from '../support/public-service.ts';
 import { mannWhitney, median } from '../support/statistics.ts';
@@ -29,7 +30,7 @@ describe('account enumeration by time', () => {
   let service: PublicService;
   let emailOf: Addresses;
   before(async () => {
-    service = await PublicService.start('sqlite', {}, { hashing: realHashing });
+    service = await PublicService.start('sqlite', {}, { hasher: new Hasher(realHashing) });
     emailOf = await prepareAccounts(service);
   });
   after(() => service.close());

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { exchange } from '../support/raw-connection.ts';
 import { freshEmail } from '../support/person.ts';
 import { bodyKinds, encodeFields, memberOf, send, type Reply } from '../support/request.ts';
+import { Hasher } from '../../src/hash/hasher.ts';
 import { realHashing } from '../support/hashing.ts';
 import { testService, type TestService } from '../support/service.ts';
 import { threadsStartedBy } from '../support/thread.ts';
@@ -138,7 +139,7 @@ describe('long passwords', () => {
   let service: TestService;
   let port: number;
   before(async () => {
-    service = await testService('sqlite', {}, { hashing: realHashing });
+    service = await testService('sqlite', {}, { hasher: new Hasher(realHashing) });
     port = Number(new URL(await service.app.listen({ host: '127.0.0.1', port: 0 })).port);
   });
   after(() => service.close());

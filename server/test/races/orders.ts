@@ -10,7 +10,6 @@ import { migratedModules } from '../../src/app/migrations.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { requestKind } from '../../src/identity/cookie-kinds.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
-import { Hasher } from '../../src/hash/hasher.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import { DB } from '../../src/library/db.ts';
@@ -20,7 +19,7 @@ import { programSource } from '../../src/audit/event.ts';
 import { testClock } from '../support/clock.ts';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
-import { cheapHashing } from '../support/hashing.ts';
+import { sharedHasher } from '../support/hashing.ts';
 import { kits } from '../support/kit.ts';
 import { freshAddress } from './arena.ts';
 import { inOrder, ordersOf, spread, type Ending } from './interleaving.ts';
@@ -40,12 +39,11 @@ export function declareOrders(most: number): void {
   describe('parallel actions', () => {
     let fresh: FreshDatabase;
     let database: Database;
-    const hasher = new Hasher(cheapHashing);
     const clock = testClock();
     let oldHash: string;
 
     const authOn = (db: Database, options: Partial<AuthOptions> = {}): Auth =>
-      new Auth({ db: new DB(db, clock.now), hasher, clock: clock.now, ...options });
+      new Auth({ db: new DB(db, clock.now), hasher: sharedHasher, clock: clock.now, ...options });
 
     /** The service in public mode, which sends mails and requires confirmation. */
     const publicAuthOn = (db: Database, options: Partial<AuthOptions> = {}): Auth => {
@@ -64,10 +62,9 @@ export function declareOrders(most: number): void {
     before(async () => {
       fresh = await freshDatabase('postgres');
       database = await openDatabase(fresh.url, migratedModules);
-      oldHash = await hasher.hash(old);
+      oldHash = await sharedHasher.hash(old);
     });
     after(async () => {
-      await hasher.close();
       await database.close();
       await fresh.drop();
     });

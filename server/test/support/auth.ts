@@ -1,13 +1,11 @@
 // Class Auth on a database that is empty before each test, with a clock under the test's control and cheap hashes.
-import { after } from 'node:test';
 import { Audit } from '../../src/audit/audit.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import type { Database } from '../../src/db/database.ts';
-import { Hasher } from '../../src/hash/hasher.ts';
 import { digest, equalDigests } from '../../src/kit/secret.ts';
 import { DB } from '../../src/library/db.ts';
 import { testClock, type TestClock } from './clock.ts';
-import { cheapHashing } from './hashing.ts';
+import { sharedHasher } from './hashing.ts';
 import { useDatabase, type EngineName } from './engines.ts';
 
 export interface AuthUnderTest {
@@ -35,15 +33,13 @@ export interface AuthTestOptions extends Partial<Omit<AuthOptions, 'db'>> {
 /** Creates the class for each test of a suite: `const makeAuth = useAuth(engine)`, and in a test `makeAuth()`. */
 export function useAuth(engine: EngineName): (options?: AuthTestOptions) => AuthUnderTest {
   const opened = useDatabase(engine);
-  const hasher = new Hasher(cheapHashing);
-  after(() => hasher.close());
   return ({ through = (database: Database): Database => database, ...options } = {}) => {
     const clock = testClock();
     const { database } = opened();
     const db = new DB(through(database), clock.now);
     const audit = new Audit({ database, mac, clock: clock.now, keptDays: 1 });
     return {
-      auth: new Auth({ db, hasher, clock: clock.now, audit, ...options }),
+      auth: new Auth({ db, hasher: sharedHasher, clock: clock.now, audit, ...options }),
       db,
       database,
       clock,

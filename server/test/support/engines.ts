@@ -1,12 +1,12 @@
 // Both engines for a test: a new SQLite file, and a new database in the PostgreSQL server of the run.
 import pg from 'pg';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, type SuiteContext } from 'node:test';
 import type { Database } from '../../src/db/database.ts';
 import { migratedModules } from '../../src/app/migrations.ts';
-import { openDatabase } from '../../src/db/open-database.ts';
+import { openDatabase, sqlitePath } from '../../src/db/open-database.ts';
 import type { FeatureTitle } from './feature.ts';
 
 export type EngineName = 'sqlite' | 'postgres';
@@ -32,16 +32,19 @@ export interface FreshDatabase {
 
 /** Creates a database without rows on the engine; the test migrates it first, as every start does. */
 export function freshDatabase(engine: EngineName): Promise<FreshDatabase> {
-  // PostgreSQL copies a migrated database in half the time.
-  return engine === 'sqlite' ? sqliteFile() : postgresDatabase(process.env['TEST_TEMPLATE']);
+  // Copying a migrated database takes less time than migrating a new one.
+  const template = process.env[templateNames[engine]];
+  return engine === 'sqlite' ? sqliteFile(template) : postgresDatabase(template);
 }
 
-async function sqliteFile(): Promise<FreshDatabase> {
+/** Variables with the migrated databases of the run: the path of a file, and a name in the PostgreSQL server. */
+const templateNames = { sqlite: 'TEST_TEMPLATE_FILE', postgres: 'TEST_TEMPLATE' } as const;
+
+async function sqliteFile(template?: string): Promise<FreshDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'bienvenue-sqlite-'));
-  return {
-    url: `sqlite:${join(folder, 'test.db')}`,
-    drop: () => rm(folder, { recursive: true, force: true }),
-  };
+  const path = join(folder, 'test.db');
+  if (template !== undefined) await copyFile(template, path);
+  return { url: `sqlite:${path}`, drop: () => rm(folder, { recursive: true, force: true }) };
 }
 
 async function postgresDatabase(template?: string): Promise<FreshDatabase> {
@@ -58,12 +61,18 @@ async function postgresDatabase(template?: string): Promise<FreshDatabase> {
   return { url: url.href, drop: () => onServer(server, `drop database if exists ${name} with (force)`) };
 }
 
-/** Creates the database of the run's PostgreSQL server that others are copied from; TEST_TEMPLATE names it to them. */
-export async function makeTemplate(): Promise<FreshDatabase> {
-  const template = await postgresDatabase();
-  await (await openDatabase(template.url, migratedModules)).close();
-  process.env['TEST_TEMPLATE'] = new URL(template.url).pathname.slice(1);
-  return template;
+/** Creates the migrated databases that the others of the run are copied from. */
+export async function makeTemplates(): Promise<Pick<FreshDatabase, 'drop'>> {
+  const templates: FreshDatabase[] = [];
+  for (const engine of everyEngine) {
+    const template = await freshDatabase(engine);
+    templates.push(template);
+    await (await openDatabase(template.url, migratedModules)).close();
+    const { url } = template;
+    process.env[templateNames[engine]] =
+      engine === 'sqlite' ? sqlitePath(url) : new URL(url).pathname.slice(1);
+  }
+  return { drop: async () => void (await Promise.all(templates.map((template) => template.drop()))) };
 }
 
 async function onServer(url: string, text: string): Promise<void> {

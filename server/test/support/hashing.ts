@@ -1,4 +1,4 @@
-import type { HasherOptions } from '../../src/hash/hasher.ts';
+import { Hasher, type HasherOptions } from '../../src/hash/hasher.ts';
 
 /** The minimum of argon2: a thousandth of the real cost. No job is rejected because of time. */
 export const cheapHashing: HasherOptions = {
@@ -12,3 +12,13 @@ export const realHashing: HasherOptions = { threads: 2, maxWaitMs: 60_000 };
 
 /** A hash for accounts whose password no test enters: the salted SHA-1 of a directory. */
 export const anyHash = '{SSHA}zLPxfZ3RSNkIwVdHWEyB4Tpr6fT9LiVX';
+
+/** Hashes for all services of a process: a thread of each service would take longer to start than its hashes. */
+class SharedHasher extends Hasher {
+  override async close(): Promise<void> {
+    // Its thread ends with the process.
+  }
+}
+
+/** Cheap hashes for all services of this process. */
+export const sharedHasher: Hasher = new SharedHasher(cheapHashing);

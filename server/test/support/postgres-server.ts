@@ -5,11 +5,11 @@ import type { EventEmitter } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { makeTemplate, type FreshDatabase } from './engines.ts';
+import { makeTemplates } from './engines.ts';
 import { makeScratchFolder } from './scratch.ts';
 
 let server: EmbeddedPostgres | undefined;
-let template: FreshDatabase | undefined;
+let templates: Awaited<ReturnType<typeof makeTemplates>> | undefined;
 let scratch: string | undefined;
 
 /** A free port of loopback. */
@@ -56,7 +56,7 @@ export async function globalSetup(): Promise<void> {
   if (process.env['TEST_DATABASE_URL'] === undefined)
     process.env['TEST_DATABASE_URL'] = await startServer(scratch);
   try {
-    template = await makeTemplate();
+    templates = await makeTemplates();
   } catch (error) {
     await globalTeardown(); // nothing else would end the server
     throw error;
@@ -102,7 +102,7 @@ async function startServer(scratchFolder: string): Promise<string> {
 
 /** Stops the server that globalSetup started, and removes what the tests have left. */
 export async function globalTeardown(): Promise<void> {
-  if (server === undefined) await template?.drop();
+  if (server === undefined) await templates?.drop();
   else await server.stop();
   if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
 }

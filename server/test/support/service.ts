@@ -20,7 +20,7 @@ import type { PasswordHasher } from '../../src/identity/context.ts';
 import type { Outbox } from '../../src/mail/outbox.ts';
 import { createLog } from '../../src/http/log.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
-import { cheapHashing } from './hashing.ts';
+import { sharedHasher } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
 import { cheapSigningKey } from './signing-keys.ts';
 import { testClock, type TestClock } from './clock.ts';
@@ -103,7 +103,7 @@ export async function serviceOn(
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
   const database = watchDatabase(await openDatabase(url, migratedModules));
   const service = await buildService(configuration, database, log, {
-    hashing: cheapHashing,
+    hasher: sharedHasher,
     createSigningKey: cheapSigningKey,
     ...overrides,
     clock: clock.now,

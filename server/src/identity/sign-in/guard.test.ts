@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { codeAt, decodeBase32 } from '../../../test/support/authenticator-app.ts';
 import { Browser } from '../../../test/support/browser.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
+import { Hasher } from '../../hash/hasher.ts';
 import { cheapHashing } from '../../../test/support/hashing.ts';
 import { freshEmail } from '../../../test/support/person.ts';
 import { cookieOf, PublicService, sessionCookie } from '../../../test/support/public-service.ts';
@@ -162,7 +163,11 @@ onEachEngine(needs('access levels over HTTP', 'totp', 'email-sign-in', 'email-ch
 
 onEachEngine('a login while the hasher is busy', (engine) => {
   test('is rejected before its body is read, throttled like other floods', async (context: TestContext) => {
-    const service = await PublicService.start(engine, {}, { hashing: { ...cheapHashing, maxWaitMs: -1 } });
+    const service = await PublicService.start(
+      engine,
+      {},
+      { hasher: new Hasher({ ...cheapHashing, maxWaitMs: -1 }) },
+    );
     try {
       const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
       const reply = await service.send({
