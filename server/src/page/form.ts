@@ -1,7 +1,7 @@
 // Renders parts of forms: the field of a new password, and the problem of a form or of one of its fields.
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { html } from 'ghtml';
-import { field, notice } from '../http/markup.ts';
+import { addressOf, field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
 import type { Refusal } from './note.ts';
 import { paths } from './paths.ts';
@@ -59,6 +59,36 @@ export function tickedBox(
   return html`<label class="choice"
     ><input type="checkbox" name="${name}" value="true" !${isTicked ? 'checked' : ''} /> ${label}</label
   >`;
+}
+
+interface CurrentPassword {
+  readonly name: string;
+  /** Id of the input, if several have the same name. */
+  readonly id?: string;
+  /** `page.field.password` by default. */
+  readonly label?: string;
+  readonly fault?: string | undefined;
+  /** Address of the account, if it is known. */
+  readonly email: string;
+  /** Where to continue after the reset. */
+  readonly next?: string | undefined;
+}
+
+/** Returns the field for the password that the account has, with the link for a user who forgot it. */
+export function currentPasswordField(
+  t: Translate,
+  { name, id = name, label = t('page.field.password'), fault, email, next }: CurrentPassword,
+): string {
+  const known = { email: email === '' ? undefined : email, return_to: next };
+  return field({
+    name,
+    id,
+    label,
+    type: 'password',
+    autocomplete: 'current-password',
+    beside: html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`,
+    fault,
+  });
 }
 
 /** Returns the message for a field's fault; `undefined` if the field has no fault. */

@@ -5,7 +5,7 @@ import { addressOf, field } from '../../http/markup.ts';
 import { hashing, mailCost } from '../../http/limit/limits.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import type { AccountSection } from '../../page/account-section.ts';
-import { faultOf } from '../../page/form.ts';
+import { currentPasswordField, faultOf } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -70,12 +70,11 @@ export function emailChangePages({
           })}
           !${
             hasPassword
-              ? field({
+              ? currentPasswordField(t, {
                   name: 'password',
                   label: t('page.field.current_password'),
-                  type: 'password',
-                  autocomplete: 'current-password',
                   fault: faultOf(t, refusal?.problem, 'password'),
+                  email,
                 })
               : ''
           }

@@ -1,19 +1,26 @@
 // Renders the forms that ask for a factor. Each kind of factor contributes its inputs.
 import { html } from 'ghtml';
 import { field, hidden, notice } from '../../http/markup.ts';
-import { scriptNotice } from '../../page/form.ts';
+import { currentPasswordField, scriptNotice } from '../../page/form.ts';
 import type { Translate } from '../../http/pages.ts';
 import type { FactorPurpose } from './factor.ts';
 
 export interface FactorPrompt {
   readonly factor: string;
   /** Returns the inputs; one of them is named `proof`. */
-  readonly inputs: (t: Translate, fault: string | undefined) => string;
+  readonly inputs: (t: Translate, fault: string | undefined, account: PromptAccount) => string;
   /** Returns attributes of the form for the script; absent if the factor needs no script. */
   readonly script?: (purpose: FactorPurpose['purpose']) => string;
 }
 
+/** Whose factor is asked for, and where the user continues. */
+interface PromptAccount {
+  readonly email: string;
+  readonly next: string | undefined;
+}
+
 export interface PromptForm {
+  readonly account: PromptAccount;
   readonly action: string;
   readonly purpose: FactorPurpose['purpose'];
   /** Markup of hidden inputs. */
@@ -52,7 +59,7 @@ export function promptsFor(
 function promptForm(t: Translate, { factor, inputs, script }: FactorPrompt, form: PromptForm): string {
   const fault = form.rejected?.factor === factor ? form.rejected.text : undefined;
   return html`<form method="post" action="${form.action}" !${script?.(form.purpose) ?? ''}>
-    !${form.hidden} !${hidden('factor', factor)} !${inputs(t, fault)} !${form.below ?? ''}
+    !${form.hidden} !${hidden('factor', factor)} !${inputs(t, fault, form.account)} !${form.below ?? ''}
     <button>${t(`page.factor.${factor}_act`)}</button>
   </form>`;
 }
@@ -60,15 +67,8 @@ function promptForm(t: Translate, { factor, inputs, script }: FactorPrompt, form
 /** Asks for the password, at step-up. */
 export const passwordPrompt: FactorPrompt = {
   factor: 'password',
-  inputs: (t, fault) =>
-    field({
-      name: 'proof',
-      id: proofId('password'),
-      label: t('page.field.password'),
-      type: 'password',
-      autocomplete: 'current-password',
-      fault,
-    }),
+  inputs: (t, fault, { email, next }) =>
+    currentPasswordField(t, { name: 'proof', id: proofId('password'), fault, email, next }),
 };
 
 /**

@@ -2,10 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { addressOf, field } from '../../http/markup.ts';
+import { addressOf } from '../../http/markup.ts';
 import { hashCost, hashing } from '../../http/limit/limits.ts';
 import type { AccountSection } from '../../page/account-section.ts';
-import { newPasswordField, tickedBox } from '../../page/form.ts';
+import { currentPasswordField, newPasswordField, tickedBox } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -88,12 +88,7 @@ export function passwordPages({
         <form method="post" action="${path}">
           !${inputs}
           <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />
-          !${field({
-            name: 'password',
-            label: t('page.field.current_password'),
-            type: 'password',
-            autocomplete: 'current-password',
-          })}
+          !${currentPasswordField(t, { name: 'password', label: t('page.field.current_password'), email })}
           !${newPasswordField(pages, visit, 'new_password')}
           !${tickedBox(visit, 'others', t('page.password.end_others'))}
           <button>${t('page.password.act')}</button>

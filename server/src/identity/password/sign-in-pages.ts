@@ -2,11 +2,11 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
-import { addressOf, field, hidden } from '../../http/markup.ts';
+import { addressOf, hidden } from '../../http/markup.ts';
 import { hashCost, hashing } from '../../http/limit/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import type { SignedIn } from '../../page/account-section.ts';
-import { emailField, emailOf, tickedBox } from '../../page/form.ts';
+import { currentPasswordField, emailField, emailOf, tickedBox } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -60,16 +60,9 @@ export function signInPages({
       const mark = markOf(t, way, lastUsed);
       const email = emailOf(visit);
       const known = { email: email === '' ? undefined : email, return_to: next };
-      const forgot = html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`;
       return html`<form method="post" action="${paths.signIn}" id="sign-in">
           !${inputs} !${emailField(visit, 'username webauthn')}
-          !${field({
-            name: 'password',
-            label: t('page.field.password'),
-            type: 'password',
-            autocomplete: 'current-password',
-            beside: forgot,
-          })}
+          !${currentPasswordField(t, { name: 'password', email, next })}
           !${tickedBox(visit, 'stay', t('page.sign_in.stay'))} !${pages.offers.input(request)}
           <button !${mark.attribute}>${t('page.sign_in.act')} !${mark.badge}</button>
         </form>

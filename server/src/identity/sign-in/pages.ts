@@ -49,6 +49,7 @@ export function factorPages({
       return html`<p class="who">${pendingAuthenticationOf(request).email}</p>
         <p>${t('page.factor.what')}</p>
         !${promptsFor(t, prompts, names, {
+          account: { email: pendingAuthenticationOf(request).email, next },
           action: paths.factor,
           purpose: 'second_factor',
           hidden: html`!${inputs} !${pages.offers.input(request)}`,

@@ -49,31 +49,34 @@ export function stepUpPages({
       (await requiredFactors(stepUp, sessionOf(request), query)) ?? new Elsewhere(next ?? paths.account),
     body: (visit, names) => {
       const { t, request, query, inputs, next } = visit;
+      const { email } = sessionOf(request);
+      const who = html`<p class="who">${email}</p>`;
+      const other = html`<p class="links">
+        <a href="${addressOf(paths.signOut, { return_to: next })}">${t('page.factor.other')}</a>
+      </p>`;
       if (names.length === 0)
-        return html`<p>${t('page.step_up.enroll')}</p>
-          !${sectionList(t, enrollments, next)}`;
+        return html`!${who}
+          <p>${t('page.step_up.enroll')}</p>
+          !${sectionList(t, enrollments, next)} !${other}`;
       // A user with neither password nor second factor signs in again by mail.
       if (names.includes('email'))
-        return html`<p>${t('page.step_up.by_mail')}</p>
+        return html`!${who}
+          <p>${t('page.step_up.by_mail')}</p>
           <form method="post" action="/sign-out">!${inputs}<button>${t('page.sign_out.act')}</button></form>`;
       const account = names.includes('password')
-        ? html`<input
-            type="text"
-            name="username"
-            value="${sessionOf(request).email}"
-            autocomplete="username"
-            hidden
-            readonly
-          />`
+        ? html`<input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />`
         : '';
-      return html`<p>${t('page.step_up.what')}</p>
+      return html`!${who}
+        <p>${t('page.step_up.what')}</p>
         !${promptsFor(t, prompts, names, {
+          account: { email, next },
           action: paths.stepUp,
           purpose: 'step_up',
           hidden: html`!${inputs} !${hidden('required', query['factor'])}
           !${hidden('max_age', query['max_age'])} !${hidden('since', query['since'])} !${account}`,
           rejected: rejectedPrompt(visit, prompts),
-        })}`;
+        })}
+        !${other}`;
     },
     forms: [
       form({
