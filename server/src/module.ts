@@ -15,7 +15,7 @@ import type { Outbox } from './mail/outbox.ts';
 import type { Outgoing } from './outgoing/outgoing.ts';
 import type { FeatureCommand } from './operation/command.ts';
 import type { AccountSection, KeptMailPage, LocalPage, SectionPart } from './page/account-section.ts';
-import type { PageKit } from './page/page.ts';
+import type { Destination, PageKit } from './page/page.ts';
 import type { identityOptions } from './identity/options.ts';
 import type { SecondFactor, StoredFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
@@ -72,6 +72,7 @@ interface PagePlugs {
   readonly signInWays: readonly SignInWay[];
   readonly signUpWays: readonly SignInWay[];
   readonly offers: readonly SignInOffer[];
+  readonly destinations: readonly Destination[];
 }
 
 /** The core for the modules of identity: all rules, and the contributions of other modules to their pages. */
@@ -96,6 +97,8 @@ export interface Contribution {
   readonly signUpWays?: readonly SignInWay[];
   /** Pages that are offered after a sign-in with a password. */
   readonly offers?: readonly SignInOffer[];
+  /** Names the applications to which users continue after pages. */
+  readonly destinations?: readonly Destination[];
   /** Pages of the account, and parts of such pages. */
   readonly account?: readonly AccountSection[];
   readonly parts?: readonly SectionPart[];

@@ -178,17 +178,9 @@ function hasherFor({ options }: Configuration): PasswordHasher {
 type FilledPlugs = { readonly [Name in keyof IdentityCore['plugs']]: IdentityCore['plugs'][Name][number][] };
 
 function createPlugs(): FilledPlugs {
-  return {
-    sections: [],
-    enrollments: [],
-    parts: [],
-    keptMails: [],
-    localPages: [],
-    prompts: [],
-    signInWays: [],
-    signUpWays: [],
-    offers: [],
-  };
+  const account = { sections: [], enrollments: [], parts: [] };
+  const signIn = { prompts: [], signInWays: [], signUpWays: [], offers: [], destinations: [] };
+  return { ...account, ...signIn, keptMails: [], localPages: [] };
 }
 
 /**
@@ -213,6 +205,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugs.signInWays.push(...(built.signInWays ?? []));
   plugs.signUpWays.push(...(built.signUpWays ?? []));
   plugs.offers.push(...(built.offers ?? []));
+  plugs.destinations.push(...(built.destinations ?? []));
 }
 
 /** Keyed digests for one purpose. */

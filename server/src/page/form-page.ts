@@ -7,9 +7,9 @@ import { html } from 'ghtml';
 import Type, { type Static, type TObject } from 'typebox';
 import { getProblem, Problem } from '../kit/problem.ts';
 import { readFields } from '../http/body.ts';
-import { addressOf, hidden, notice } from '../http/markup.ts';
+import { addressOf, hidden } from '../http/markup.ts';
 import { wantsPage, type Translate } from '../http/pages.ts';
-import { refusalOf } from './form.ts';
+import { resultOf } from './form.ts';
 import type { Refusal } from './note.ts';
 import { formField, isSolvedElsewhere, PageQuery, type PageKit, type RefusedRequest } from './page.ts';
 import { paths } from './paths.ts';
@@ -220,11 +220,10 @@ async function sendPage<View>(
   visit: Visit,
   view: View,
 ): Promise<FastifyReply> {
-  const { request, reply, t, refusal, query } = visit;
-  const { done = {}, shows = [], showsRefusal = false, title, layout, isWide, hasSecretAddress } = page;
-  const doneKey = refusal !== undefined || query.done === undefined ? undefined : done[query.done];
-  const body = html`!${notice('done', doneKey === undefined ? undefined : t(doneKey))}
-  !${showsRefusal ? '' : refusalOf(t, refusal?.problem, shows)} !${await page.body(visit, view)}`;
+  const { request, reply, t, refusal } = visit;
+  const { title, layout, isWide, hasSecretAddress } = page;
+  const body = html`!${await pages.destination(t, visit.next)} !${resultOf(visit, page)}
+  !${await page.body(visit, view)}`;
   if (refusal !== undefined) {
     const { code, retryAfterSeconds } = refusal.problem;
     if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);

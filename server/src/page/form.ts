@@ -121,6 +121,30 @@ export function refusalOf(t: Translate, problem: Problem | undefined, names: rea
   return notice('fault', problemText(t, problem));
 }
 
+/** The members of a page that decide how it shows the result of a form. */
+interface ResultPage {
+  readonly done?: Readonly<Record<string, string>>;
+  readonly shows?: readonly string[];
+  readonly showsRefusal?: boolean;
+}
+
+/** The members of a visit that say how the form went that led to the page. */
+interface ResultVisit {
+  readonly t: Translate;
+  readonly query: { readonly done?: string | undefined };
+  readonly refusal: Refusal | undefined;
+}
+
+/** Returns the notice that says how the form went that led to the page; empty without one. */
+export function resultOf(
+  { t, query, refusal }: ResultVisit,
+  { done = {}, shows = [], showsRefusal = false }: ResultPage,
+): string {
+  if (refusal !== undefined) return showsRefusal ? '' : refusalOf(t, refusal.problem, shows);
+  const key = query.done === undefined ? undefined : done[query.done];
+  return notice('done', key === undefined ? undefined : t(key));
+}
+
 /** Reasons for which a script cannot use a passkey, by the names that the script gives them. */
 const scriptFaults = [
   'unsupported',

@@ -70,7 +70,15 @@ export interface PageKitParts {
   readonly sections: readonly AccountSection[];
   /** What is offered after a sign-in, as modules contribute it. */
   readonly offers: readonly SignInOffer[];
+  /** Name the applications to which users continue, as modules contribute them. */
+  readonly destinations: readonly Destination[];
 }
+
+/**
+ * Returns the name of the application to which the user continues at a page of this service, a path with its query;
+ * `undefined` for other pages.
+ */
+export type Destination = (target: string) => Promise<string | undefined>;
 
 /** A request that was refused before its route. */
 export interface RefusedRequest {
@@ -147,6 +155,14 @@ export class PageKit {
 
   get sections(): readonly AccountSection[] {
     return this.#parts.sections;
+  }
+
+  /** Returns a line with the name of the application to which the user continues; empty if none is known. */
+  async destination(t: Translate, target: string | undefined): Promise<string> {
+    if (target === undefined) return '';
+    const names = await Promise.all(this.#parts.destinations.map((nameOf) => nameOf(target)));
+    const name = names.find((one) => one !== undefined);
+    return name === undefined ? '' : html`<p class="who">${t('page.frame.destination', { name })}</p>`;
   }
 
   /** Returns the messages in the language that the user chose, or that the browser prefers. */

@@ -55,6 +55,7 @@ export const oidc = module({
         { access: 'open', pages: refusalPages({ pages, refusals }) },
       ],
       account: [applications.section],
+      destinations: [(target) => requests.nameOfTarget(target)],
       exports: [applications.data],
       purges: [...expiringRows(db, clock), logouts],
       jobs: [{ name: 'deliver logouts', everyMs: secondMs, run: async () => void (await logouts.deliver()) }],

@@ -110,6 +110,13 @@ export class PendingRequests {
     return id === undefined ? undefined : findClient(this.#parts.db, id);
   }
 
+  /** Returns the name of the client to which a target leads; `undefined` if it is not the page of a request. */
+  async nameOfTarget(target: string): Promise<string | undefined> {
+    const { pathname, searchParams } = new URL(target, 'http://path.invalid');
+    if (!pathname.startsWith(`${oidcPaths.interaction}/`)) return undefined;
+    return (await this.clientOfEnded(searchParams.get('to') ?? undefined))?.name;
+  }
+
   /** Goes on with the user of the session. Returns the URL to continue at. */
   async signIn(
     browser: Browser,
