@@ -131,16 +131,20 @@ interface ResultPage {
 /** The members of a visit that say how the form went that led to the page. */
 interface ResultVisit {
   readonly t: Translate;
-  readonly query: { readonly done?: string | undefined };
+  readonly request: { readonly headers: { readonly cookie?: string | undefined } };
+  readonly query: { readonly done?: string | undefined; readonly note?: string | undefined };
   readonly refusal: Refusal | undefined;
 }
 
 /** Returns the notice that says how the form went that led to the page; empty without one. */
 export function resultOf(
-  { t, query, refusal }: ResultVisit,
+  { t, request, query, refusal }: ResultVisit,
   { done = {}, shows = [], showsRefusal = false }: ResultPage,
 ): string {
   if (refusal !== undefined) return showsRefusal ? '' : refusalOf(t, refusal.problem, shows);
+  // The address names a refusal, or a step that was not taken, and the cookie that says more is not there.
+  const isLost = query.note !== undefined || query.done === 'no_cookies';
+  if (isLost && request.headers.cookie === undefined) return notice('fault', t('page.frame.no_cookies'));
   const key = query.done === undefined ? undefined : done[query.done];
   return notice('done', key === undefined ? undefined : t(key));
 }

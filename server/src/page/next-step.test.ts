@@ -5,9 +5,11 @@ import { message } from '../kit/language.ts';
 import { Browser } from '../../test/support/browser.ts';
 import { addApp } from '../../test/support/factor.ts';
 import { without } from '../../test/support/feature.ts';
-import { unescapeMarkup } from '../../test/support/markup.ts';
+import { textOf, unescapeMarkup } from '../../test/support/markup.ts';
 import { asPage } from '../../test/support/page-form.ts';
+import { freshEmail } from '../../test/support/person.ts';
 import { PublicService } from '../../test/support/public-service.ts';
+import type { Fields, Reply } from '../../test/support/request.ts';
 
 const inEnglish = (key: string): string => message('en', key, {});
 
@@ -76,5 +78,40 @@ describe('a page that asks for proof', { skip: without('totp', 'email-change') }
         assert.ok(linksIn(text).has(inEnglish('page.factor.other')), path);
       }
     assert.deepEqual([...asking].toSorted(), ['/sign-in/factor', '/step-up']);
+  });
+});
+
+describe('a browser that blocks cookies', () => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start('sqlite');
+  });
+  after(() => service.close());
+
+  test('learns it from each form that needs them', async () => {
+    const { email, password } = await service.member();
+    const headers = { ...asPage, 'sec-fetch-site': 'same-origin', origin: 'https://accounts.test' };
+    const fields = { email, password, new_password: password, token: 'x', credential: 'x' };
+    /** Sends a form and follows its redirects, without a cookie. */
+    async function answerTo(path: string, more: Fields): Promise<Reply> {
+      let reply = await service.send({ method: 'POST', path, fields: { ...fields, ...more }, headers });
+      for (let steps = 0; reply.status === 303 && steps < 5; steps += 1)
+        reply = await service.send({ method: 'GET', path: String(reply.headers['location']), headers });
+      return reply;
+    }
+    const forms = service.service.routes.flatMap(({ url, method, isPage, access }) =>
+      isPage && method === 'POST' && ['open', 'optional'].includes(access) && !/[:*]/.test(url) ? [url] : [],
+    );
+    // These need none: signing out, the choice of a language, and the link of a mail, which asks to sign in first.
+    const needless = new Set(['/sign-out', '/oauth/end-session/confirm', '/language', '/account/email']);
+    let count = 0;
+    for (const path of forms.filter((one) => !needless.has(one)))
+      for (const more of [{}, { password: 'wrong', email: freshEmail() }]) {
+        const { headers: given, text } = await answerTo(path, more);
+        if (!String(given['content-type']).startsWith('text/html')) continue;
+        assert.ok(textOf(text).includes(inEnglish('page.frame.no_cookies')), `${path}: ${textOf(text)}`);
+        count += 1;
+      }
+    assert.ok(count > 10, String(count));
   });
 });

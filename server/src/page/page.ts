@@ -245,9 +245,19 @@ export class PageKit {
     // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
     const back = code === 'pending_authentication_required' ? this.returnTo(request) : page;
     // Who sent a form had a session when the form was opened.
-    const done = code === 'session_required' && request.method !== 'GET' ? 'over' : undefined;
+    const isOver = code === 'session_required' && request.method !== 'GET';
+    const done = isOver ? 'over' : missingCookies(request);
     return addressOf(path, { return_to: back, done });
   }
+}
+
+/**
+ * Returns the result that a redirect to an earlier step names if a page of this service led to the request, but the
+ * browser sent no cookie at all: it may block them, and the person would go round in circles.
+ */
+export function missingCookies({ headers }: FastifyRequest): string | undefined {
+  const isWithout = headers.cookie === undefined && headers['sec-fetch-site'] === 'same-origin';
+  return isWithout ? 'no_cookies' : undefined;
 }
 
 /** Redirects with 303, so that the browser requests the target with GET and its back button repeats no POST. */

@@ -14,6 +14,7 @@ import {
   type PageRoutes,
   type Visit,
 } from '../../page/form-page.ts';
+import { missingCookies } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { TokenKind } from './kinds.ts';
 import {
@@ -38,7 +39,9 @@ export function codePage(
     summary: 'Page: takes the code of a mail',
     title: 'page.code.title',
     showsRefusal: true,
-    load: (visit) => askedBy(visit) ?? new Elsewhere(addressOf(requestPath, { return_to: visit.next })),
+    load: (visit) =>
+      askedBy(visit) ??
+      new Elsewhere(addressOf(requestPath, { return_to: visit.next, done: missingCookies(visit.request) })),
     body: (visit, { email, waitSeconds }) => {
       const { t, inputs, next, refusal } = visit;
       const more = refusal && askMore?.(visit, { action: codePath, email, token: visit.typed('token') });
@@ -108,7 +111,8 @@ function resend(parts: TokenPageParts, { kind, codePath, requestPath, mail }: Re
     submit: async (_fields, visit) => {
       const { request, next } = visit;
       const asked = parts.cookies.asked.read(request.headers.cookie, kind);
-      if (asked === undefined) return addressOf(requestPath, { return_to: next });
+      if (asked === undefined)
+        return addressOf(requestPath, { return_to: next, done: missingCookies(request) });
       if (asked.waitSeconds === 0) await requestMail(parts, visit, { ...asked, kind, mail });
       return addressOf(codePath, { return_to: next });
     },
