@@ -64,6 +64,12 @@ export class AskedMails {
     this.#cookie.seal(reply, this.#cookie.fits(all) ? all : own);
   }
 
+  /** Forgets the mail of a kind, because what it was for is done: its code works no more. */
+  forget(reply: FastifyReply, header: string | undefined, { kind }: { readonly kind: string }): void {
+    const { [kind]: done, ...others } = this.#cookie.open(header) ?? {};
+    if (done !== undefined) this.#cookie.seal(reply, others);
+  }
+
   /** Returns the last mail of a kind that the browser asked for; `undefined` if there is none. */
   read(header: string | undefined, { kind }: { readonly kind: string }): AskedMail | undefined {
     const asked = this.#cookie.open(header)?.[kind];

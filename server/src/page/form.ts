@@ -1,4 +1,5 @@
 // Renders parts of forms: the field of a new password, and the problem of a form or of one of its fields.
+import { toEmailAddress } from '../user/email-address.ts';
 import type { FaultReason, Problem } from '../kit/problem.ts';
 import { html } from 'ghtml';
 import { addressOf, field, notice } from '../http/markup.ts';
@@ -89,6 +90,27 @@ export function currentPasswordField(
     beside: html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`,
     fault,
   });
+}
+
+/**
+ * Returns a notice for a user who is signed in already and opens a page for visitors; empty without a session, and if the
+ * page was opened for the address of the session.
+ */
+export function signedInNotice({ t, query, next, request: { session } }: SignedInVisit): string {
+  if (session === null || query.email === toEmailAddress(session.email)?.key) return '';
+  const { email } = session;
+  return html`<p class="notice">
+    ${t('page.account.what', { email })}
+    <a href="${next ?? paths.account}">${t('page.sign_in.continue_as', { email })}</a>
+  </p>`;
+}
+
+/** The members of a visit that say who is signed in. */
+interface SignedInVisit {
+  readonly t: Translate;
+  readonly query: { readonly email?: string | undefined };
+  readonly next: string | undefined;
+  readonly request: { readonly session: { readonly email: string } | null };
 }
 
 /** Returns the message for a field's fault; `undefined` if the field has no fault. */

@@ -4,9 +4,9 @@ import { after, before, describe, test } from 'node:test';
 import { message } from '../kit/language.ts';
 import { Browser } from '../../test/support/browser.ts';
 import { addApp } from '../../test/support/factor.ts';
-import { without } from '../../test/support/feature.ts';
+import { hasFeature, without } from '../../test/support/feature.ts';
 import { textOf, unescapeMarkup } from '../../test/support/markup.ts';
-import { asPage } from '../../test/support/page-form.ts';
+import { asPage, pressButton } from '../../test/support/page-form.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService } from '../../test/support/public-service.ts';
 import type { Fields, Reply } from '../../test/support/request.ts';
@@ -113,5 +113,80 @@ describe('a browser that blocks cookies', () => {
         count += 1;
       }
     assert.ok(count > 10, String(count));
+  });
+});
+
+describe('a page whose purpose is fulfilled', () => {
+  let service: PublicService;
+  before(async () => {
+    service = await PublicService.start('sqlite', { EMAIL_SIGN_IN: 'true' });
+  });
+  after(() => service.close());
+
+  async function insider(): Promise<{ readonly at: Browser; readonly email: string }> {
+    const { email, password } = await service.member();
+    const at = new Browser(service);
+    await at.post('/sessions', { email, password });
+    return { at, email };
+  }
+
+  /** The link in the newest mail to an address: path and query. */
+  async function linkTo(email: string): Promise<string> {
+    await service.deliver();
+    const { text = '' } = service.mails.findLast(({ to }) => to === email) ?? {};
+    const { pathname, search } = new URL(/https:\S+/.exec(text)?.[0] ?? assert.fail(text));
+    return `${pathname}${search}`;
+  }
+
+  test('a refused link leads to another mail and past it', async () => {
+    const token = `0188f0e0-0000-7000-8000-000000000000.vrf_${'a'.repeat(43)}`;
+    const links = service.service.routes.filter(
+      ({ method, isPage, access, parameters }) =>
+        isPage && method === 'GET' && access === 'optional' && parameters.includes('token'),
+    );
+    assert.ok(links.length > 3, String(links.length));
+    const { at: inside, email } = await insider();
+    for (const { url } of links)
+      for (const [at, way] of [
+        [new Browser(service), inEnglish('page.sign_in.title')],
+        [inside, `Continue as ${email}`],
+      ] as const) {
+        const { status, text } = await at.submit(url, { email, token, new_password: 'x'.repeat(20) });
+        if (status === 303) continue; // it asks to sign in first
+        assert.ok(linksIn(text).has(way), `${url} ${textOf(text)}`);
+      }
+  });
+
+  test('the page for a code ends with its mail', async () => {
+    const { email } = await service.member();
+    const password = 'nine newts under a green umbrella';
+    for (const [path, fields] of [
+      ['/sign-up', { email: freshEmail(), password }],
+      ['/forgot', { email }],
+      ['/sign-in/email', { email }],
+    ] as const) {
+      if (path === '/sign-in/email' && !hasFeature('email-sign-in')) continue;
+      const at = new Browser(service);
+      const { location: codePath = '' } = (await at.send({ method: 'POST', path, fields, headers: asPage }))
+        .headers as { location?: string };
+      assert.equal((await at.get(codePath, asPage)).status, 200, codePath);
+      await pressButton(at, await linkTo(fields.email), { new_password: `${password} two` });
+      assert.equal((await at.get(codePath, asPage)).status, 303, codePath);
+    }
+  });
+
+  test('a page for visitors says who is signed in already', async () => {
+    const { at, email } = await insider();
+    const found: string[] = [];
+    for (const { url, method, isPage } of service.service.routes) {
+      if (!isPage || method !== 'GET' || /[:*]/.test(url)) continue;
+      const { status, text } = await at.get(url, asPage);
+      if (status !== 200 || !text.includes('id="email"')) continue;
+      assert.ok(textOf(text).includes(email), url);
+      found.push(url);
+    }
+    for (const path of ['/sign-up', '/forgot', '/confirm/again']) assert.ok(found.includes(path), path);
+    const { text } = await at.get(`/forgot?email=${encodeURIComponent(email)}`, asPage);
+    assert.doesNotMatch(text, /Continue as/, 'it was opened for this account');
   });
 });

@@ -24,7 +24,11 @@ onEachEngine(needs('a change to a taken address', 'email-change', 'data-export')
   /** The text without what differs between two members who do the same. */
   function anonymous(text: string, { email, id }: Member, addresses: readonly string[]): string {
     const known = [email, ...addresses];
-    const named = known.reduce((rest, one, i) => rest.replaceAll(one, `address ${i}`), text);
+    const named = known.reduce(
+      (rest, one, i) =>
+        rest.replaceAll(one, `address ${i}`).replaceAll(encodeURIComponent(one), `address ${i}`),
+      text,
+    );
     return named
       .replaceAll(/[\w-]*[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[\w.-]*/g, 'id')
       .replaceAll(/[\w+/=-]{40,}/g, 'secret')

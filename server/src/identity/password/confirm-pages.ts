@@ -94,7 +94,7 @@ function proofForms(pages: PageKit, visit: Visit, { action, email, token }: More
 export function confirmAgainPages({
   emailVerification,
   ...parts
-}: TokenPageParts & { readonly emailVerification: EmailVerification }): PageRoutes['routes'] {
+}: TokenPageParts & { readonly emailVerification: EmailVerification }): PageRoutes {
   return requestPage(parts, {
     path: paths.confirmAgain,
     name: 'confirm_again',

@@ -2,6 +2,7 @@
 import { identityModule, type RouteSet } from '../../module.ts';
 import { passwordEvents, resetPasswordMail } from './event.ts';
 import { passwordPrompt } from '../factor/prompt.ts';
+import type { PageRoutes } from '../../page/form-page.ts';
 import { tokenPages } from '../token/pages.ts';
 import { withTimes } from '../../page/time.ts';
 import { Blocklist } from './blocklist.ts';
@@ -11,6 +12,14 @@ import { passwordLoginRoutes, passwordResetRoutes, passwordRoutes } from './rout
 import { signInPages } from './sign-in-pages.ts';
 import { passwordCheckPages, signUpPages } from './sign-up-pages.ts';
 import { checkPasswordOptions, passwordOptions } from './options.ts';
+
+/** A page for visitors recognizes a user who is signed in. Its form looks up no session before the password. */
+function forVisitors({ show, submit }: PageRoutes): readonly RouteSet[] {
+  return [
+    { access: 'optional', pages: show },
+    { access: 'open', pages: submit },
+  ];
+}
 
 export const password = identityModule({
   name: 'password',
@@ -26,7 +35,7 @@ export const password = identityModule({
     const signUp = { pages, cookies, accounts, passwordLogin, policy: options, ways: signUpWays };
     const confirm = { pages, cookies, emailVerification, signIn: rules.signIn };
     const confirmation: readonly RouteSet[] = [
-      { access: 'open', pages: confirmAgainPages(confirm) },
+      ...forVisitors(confirmAgainPages(confirm)),
       { access: 'optional', pages: tokenPages(confirm, confirmPage(confirm)) },
     ];
     const names = ['Bienvenue', productName, publicUrl?.hostname ?? ''];
@@ -35,11 +44,10 @@ export const password = identityModule({
         { access: 'open', json: passwordLoginRoutes({ cookies, passwordLogin }) },
         { access: 'open', json: passwordResetRoutes({ cookies, passwordReset, resetTokenBy }) },
         { access: 'session', json: passwordRoutes({ cookies, passwordChange }) },
-        { access: 'optional', pages: signIn.show },
-        { access: 'open', pages: signIn.submit },
-        { access: 'open', pages: signUpPages(signUp) },
+        ...forVisitors(signIn),
+        ...forVisitors(signUpPages(signUp)),
         { access: 'open', pages: passwordCheckPages({ pages, accounts }) },
-        { access: 'open', pages: forgotPages({ pages, cookies, passwordReset }) },
+        ...forVisitors(forgotPages({ pages, cookies, passwordReset })),
         { access: 'optional', pages: tokenPages({ pages, cookies }, resetPage(pages, passwordReset)) },
         { access: 'open', pages: changePasswordPages() },
         { access: 'session', pages: passwordPages({ pages, cookies, sessions, stepUp, passwordChange }) },

@@ -32,7 +32,7 @@ export function changePasswordPages(): FastifyPluginAsyncTypebox {
 export function forgotPages({
   passwordReset,
   ...parts
-}: TokenPageParts & { readonly passwordReset: PasswordReset }): PageRoutes['routes'] {
+}: TokenPageParts & { readonly passwordReset: PasswordReset }): PageRoutes {
   return requestPage(parts, {
     path: paths.forgot,
     name: 'forgot',

@@ -6,7 +6,7 @@ import { isProblem } from '../../kit/problem.ts';
 import { addressOf } from '../../http/markup.ts';
 import { costing, hashCost, hashing, mailCost } from '../../http/limit/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
-import { emailField, faultOf, newPasswordField } from '../../page/form.ts';
+import { emailField, faultOf, newPasswordField, signedInNotice } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -21,7 +21,7 @@ import type { PasswordLogin } from './login.ts';
 
 const Hint = Type.Object({ fault: Type.Optional(Type.String()) });
 
-/** The registration page, at the access level `open`. */
+/** The registration page, at the access level `optional`, and its form at `open`. */
 export function signUpPages({
   pages,
   cookies,
@@ -36,7 +36,7 @@ export function signUpPages({
   readonly passwordLogin: PasswordLogin;
   readonly policy: RegistrationPolicy;
   readonly ways: readonly SignInWay[];
-}): PageRoutes['routes'] {
+}): PageRoutes {
   return formPage(pages, {
     path: paths.signUp,
     summary: 'Page: create an account',
@@ -52,7 +52,8 @@ export function signUpPages({
               >${t('page.sign_in.title')}</a
             >
           </p>`;
-      return html`<form method="post" action="${paths.signUp}">
+      return html`!${signedInNotice(visit)}
+        <form method="post" action="${paths.signUp}">
           !${inputs} !${emailField(visit)} !${newPasswordField(pages, visit, 'password')}
           <button>${t('page.sign_up.act')}</button>
         </form>
@@ -86,7 +87,7 @@ export function signUpPages({
         },
       }),
     ],
-  }).routes;
+  });
 }
 
 /** For the script: checks a password while the user types it. */

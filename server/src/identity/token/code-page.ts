@@ -48,7 +48,9 @@ export function codePage(
       if (more !== undefined) return more;
       const kept = pages.keptMailPage;
       const again =
-        mail === undefined ? requestAgain(t, kind, '', next) : againForm(visit, codePath, waitSeconds);
+        mail === undefined
+          ? requestAgain(t, kind, { email: undefined, return_to: next })
+          : againForm(visit, codePath, waitSeconds);
       return html`!${refusalOf(t, refusal?.problem, ['token', 'new_password'])}
         <p>${t(`page.code.${kind.kind}`, { email })}</p>
         !${kept === undefined ? '' : html`<p class="notice"><a href="${kept.path}">${t(`page.${kept.name}.notice`)}</a></p>`}
@@ -82,10 +84,9 @@ export function codePage(
           const asked = askedBy(visit);
           if (asked === undefined) throw new Problem('token_invalid');
           const fields = { email: asked.email, token, password, new_password: newPassword };
-          return (
-            (await redeem(fields, visit)) ??
-            addressOf(kind.page.path, { done: 'redeemed', return_to: visit.next })
-          );
+          const target = await redeem(fields, visit);
+          cookies.asked.forget(visit.reply, visit.request.headers.cookie, kind);
+          return target ?? addressOf(kind.page.path, { done: 'redeemed', return_to: visit.next });
         },
       }),
       ...(mail === undefined ? [] : [resend({ pages, cookies }, { kind, codePath, requestPath, mail })]),

@@ -96,16 +96,28 @@ export async function requestMail(
   return addressOf(kind.page.codePath ?? kind.page.path, { return_to: next });
 }
 
-/** Returns the link to the page that requests another mail, or that signs in if users cannot request this kind. */
+/** Returns the link to the page that requests another mail; empty if users cannot request this kind. */
 export function requestAgain(
   t: Translate,
   { page: { requestPath: path } }: TokenKind,
-  email: string,
-  next: string | undefined,
+  known: { readonly email: string | undefined; readonly return_to: string | undefined },
 ): string {
+  if (path === undefined) return '';
+  return html`<p class="links"><a href="${addressOf(path, known)}">${t('page.code.ask_again')}</a></p>`;
+}
+
+/**
+ * Returns the links of a page whose token cannot be redeemed: to another mail, and past it. Often the token was redeemed
+ * before, and the user has only opened the link again.
+ */
+export function waysOn({ t, next, request: { session } }: Visit, kind: TokenKind, email: string): string {
   const known = { email: email === '' ? undefined : email, return_to: next };
-  const label = t(path === undefined ? 'page.sign_in.title' : 'page.code.ask_again');
-  return html`<p class="links"><a href="${addressOf(path ?? paths.signIn, known)}">${label}</a></p>`;
+  const [address, label] =
+    session === null
+      ? [addressOf(paths.signIn, known), t('page.sign_in.title')]
+      : [next ?? paths.account, t('page.sign_in.continue_as', { email: session.email })];
+  return html`!${requestAgain(t, kind, known)}
+    <p class="links"><a href="${address}">${label}</a></p>`;
 }
 
 /** Returns a hidden field that names the account, for password managers. */

@@ -11,7 +11,7 @@ import { form, formPage, type PageRoutes, type Visit } from '../../page/form-pag
 import { formField } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { codePage } from './code-page.ts';
-import { accountField, requestAgain, tokenForm, type TokenPage, type TokenPageParts } from './page-parts.ts';
+import { accountField, tokenForm, waysOn, type TokenPage, type TokenPageParts } from './page-parts.ts';
 
 /** The page that the link of a mail opens, and the page for its code. */
 export function tokenPages(parts: TokenPageParts, page: TokenPage): PageRoutes['routes'] {
@@ -31,7 +31,7 @@ interface LinkView {
 }
 
 /** The page of a link: its form (GET), and what the form does (POST). */
-function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPage): PageRoutes {
+function linkPage({ pages, cookies }: TokenPageParts, { kind, redeem, askMore }: TokenPage): PageRoutes {
   const { path, name, hasPassword = false, codePath } = kind.page;
   return formPage<LinkView>(pages, {
     path,
@@ -55,11 +55,11 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPag
       if (more !== undefined) return more;
       const refused = refusalOf(t, refusal?.problem, ['new_password']);
       if (refusal !== undefined && isOver(refusal.problem))
-        return html`!${refused} !${requestAgain(t, kind, view.email, next)}`;
+        return html`!${refused} !${waysOn(visit, kind, view.email)}`;
       if (view.token === '' || (kind.namesAccount && view.email === ''))
         return html`!${notice('fault', t(codePath === undefined ? 'page.link.cut' : 'page.link.incomplete'))}
         !${codePath === undefined ? '' : html`<p class="links"><a href="${addressOf(codePath, { return_to: next })}">${t('page.link.by_code')}</a></p>`}
-        !${requestAgain(t, kind, view.email, next)}`;
+        !${waysOn(visit, kind, view.email)}`;
       const fields = hasPassword
         ? html`!${accountField(view.email)} !${newPasswordField(pages, visit, 'new_password')}`
         : hidden('email', view.email);
@@ -77,9 +77,11 @@ function linkPage({ pages }: TokenPageParts, { kind, redeem, askMore }: TokenPag
         fields: tokenForm,
         keeps: ['by'],
         back: ({ email, token }, { next }) => addressOf(path, { email, token, return_to: next }),
-        submit: async ({ email = '', ...fields }, visit) =>
-          (await redeem({ ...fields, email }, visit)) ??
-          addressOf(path, { done: 'redeemed', return_to: visit.next }),
+        submit: async ({ email = '', ...fields }, visit) => {
+          const target = await redeem({ ...fields, email }, visit);
+          cookies.asked.forget(visit.reply, visit.request.headers.cookie, kind);
+          return target ?? addressOf(path, { done: 'redeemed', return_to: visit.next });
+        },
       }),
     ],
   });

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { addressOf } from '../../http/markup.ts';
 import { costing, mailCost } from '../../http/limit/limits.ts';
 import type { EmailAddress } from '../../user/email-address.ts';
-import { emailField } from '../../page/form.ts';
+import { emailField, signedInNotice } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -26,7 +26,7 @@ export interface RequestPage {
 export function requestPage(
   parts: TokenPageParts,
   { path, name, kind, request: mail }: RequestPage,
-): PageRoutes['routes'] {
+): PageRoutes {
   return formPage(parts.pages, {
     path,
     summary: 'Page: asks for the address to which a mail is sent',
@@ -35,7 +35,8 @@ export function requestPage(
     load: () => ({}),
     body: (visit) => {
       const { t, inputs, next } = visit;
-      return html`<p>${t(`page.${name}.what`)}</p>
+      return html`!${signedInNotice(visit)}
+        <p>${t(`page.${name}.what`)}</p>
         <form method="post" action="${path}">
           !${inputs} !${emailField(visit)}
           <button>${t(`page.${name}.act`)}</button>
@@ -53,5 +54,5 @@ export function requestPage(
         submit: ({ email }, visit) => requestMail(parts, visit, { kind, email, mail }),
       }),
     ],
-  }).routes;
+  });
 }
