@@ -175,6 +175,23 @@ describe('a page whose purpose is fulfilled', () => {
     }
   });
 
+  test('the title of a redeemed link says what was done, and that of another link does not', async () => {
+    const titleOf = async (path: string): Promise<{ readonly title: string; readonly isDone: boolean }> => {
+      const { text } = await service.send({ method: 'GET', path, headers: asPage });
+      const [, title = ''] = /<h1>([^<]*)</.exec(text) ?? [];
+      return { title, isDone: text.includes('notice done') };
+    };
+    let count = 0;
+    for (const { url, method, isPage, access, parameters } of service.service.routes) {
+      if (!isPage || method !== 'GET' || access !== 'optional' || !parameters.includes('token')) continue;
+      const first = await titleOf(url);
+      const then = await titleOf(`${url}?done=redeemed`);
+      assert.equal(then.title !== first.title, then.isDone, `${url}: ${then.title}`);
+      if (then.isDone) count += 1;
+    }
+    assert.ok(count > 1, String(count));
+  });
+
   test('a page for visitors says who is signed in already', async () => {
     const { at, email } = await insider();
     const found: string[] = [];

@@ -23,7 +23,7 @@ export const deletionUndoKind = tokenKind({
   kind: 'deletion_undo',
   prefix: 'del',
   minutes: deletionDays * 24 * 60,
-  page: { path: '/account/delete/undo', name: 'deletion_undo' },
+  page: { path: '/account/delete/undo', name: 'deletion_undo', saysDone: true },
   route: '/profile/undo',
 });
 

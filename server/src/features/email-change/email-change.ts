@@ -39,7 +39,7 @@ export const emailUndoKind = tokenKind({
   kind: 'email_undo',
   prefix: 'und',
   minutes: undoHours * 60,
-  page: { path: '/account/email/undo', name: 'email_undo' },
+  page: { path: '/account/email/undo', name: 'email_undo', saysDone: true },
   route: '/profile/email/undo',
   survivesPasswordChange: true,
   restoresAddress: true,

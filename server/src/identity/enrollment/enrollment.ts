@@ -49,7 +49,7 @@ export const factorUndoKind = tokenKind({
   kind: 'factor_undo',
   prefix: 'fac',
   minutes: undoHours * 60,
-  page: { path: '/account/factors/undo', name: 'factor_undo' },
+  page: { path: '/account/factors/undo', name: 'factor_undo', saysDone: true },
   route: '/profile/factors/undo',
   survivesPasswordChange: true,
 });

@@ -30,8 +30,10 @@ export interface TokenKind extends SecretKind {
 
 interface TokenPageRow {
   readonly path: string;
-  /** Its messages are `page.<name>.title`, `.what`, `.act` and, unless redeeming leads elsewhere, `.done`. */
+  /** Its messages are `page.<name>.title`, `.what` and `.act`. */
   readonly name: string;
+  /** The page itself says that the token was redeemed, with `.done_title` and `.done`. Others lead elsewhere then. */
+  readonly saysDone?: true;
   /** Path of the page on which another mail can be requested; absent for mails that no user requests. */
   readonly requestPath?: string;
   /** The page for the code of a requested mail; required with `requestPath`. Its text is `page.code.<kind>`. */

@@ -32,21 +32,21 @@ interface LinkView {
 
 /** The page of a link: its form (GET), and what the form does (POST). */
 function linkPage({ pages, cookies }: TokenPageParts, { kind, redeem, askMore }: TokenPage): PageRoutes {
-  const { path, name, hasPassword = false, codePath } = kind.page;
+  const { path, name, hasPassword = false, codePath, saysDone = false } = kind.page;
   return formPage<LinkView>(pages, {
     path,
     summary: 'Page that the link of a mail opens; changes nothing',
-    title: `page.${name}.title`,
+    title: ({ t }, { isDone }) => t(isDone ? `page.${name}.done_title` : `page.${name}.title`),
     query: Type.Object({ token: Type.Optional(formField) }),
     program: { message: 'redeem the token with this request', method: 'PUT', path: kind.route },
     hasSecretAddress: true,
     shows: ['new_password'],
     showsRefusal: true,
-    done: { redeemed: `page.${name}.done` },
+    done: saysDone ? { redeemed: `page.${name}.done` } : {},
     load: ({ query }) => ({
       email: query.email ?? '',
       token: query['token'] ?? '',
-      isDone: query.done === 'redeemed',
+      isDone: saysDone && query.done === 'redeemed',
     }),
     body: (visit, view) => {
       const { t, refusal, next, inputs } = visit;
