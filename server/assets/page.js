@@ -132,11 +132,13 @@ function reasonOf(error, startedAt) {
   }
 }
 
+let isUnsupportedShown = false;
 for (const form of webauthnForms) {
   const failed = form.querySelector('[data-failed]');
   if (!isSupported) {
-    // Without WebAuthn a form that nothing else can complete says so; the other ways of the page remain.
-    if (failed && form.dataset.autofill === undefined) {
+    // Without WebAuthn the first form says so, unless it is one way of several; the other ways of the page remain.
+    if (failed && !form.classList.contains('way') && !isUnsupportedShown) {
+      isUnsupportedShown = true;
       for (const child of form.children) child.hidden = child !== failed;
       failed.textContent = failed.dataset.unsupported;
       failed.hidden = false;

@@ -183,8 +183,12 @@ const scriptStories: readonly Story[] = [
     await at.context.addInitScript(
       "Object.defineProperty(globalThis, 'PublicKeyCredential', { value: undefined })",
     );
-    await at.goTo('/sign-up');
-    await at.reads('page.sign_up.act');
+    const noticesAt = async (path: string): Promise<number> => {
+      await at.goTo(path);
+      return at.page.locator('[data-failed]:visible').count();
+    };
+    assert.equal(await noticesAt('/sign-up'), 0, 'the password is another way');
+    assert.equal(await noticesAt('/sign-in'), 0);
     await at.signIn(email);
     await at.reads('page.script.unsupported');
     await at.reads('page.factor.other');
@@ -193,8 +197,8 @@ const scriptStories: readonly Story[] = [
     await own.context.clearCookies();
     const other = freshEmail();
     await at.join(other);
-    await at.goTo('/account/passkeys');
-    await at.reads('page.script.unsupported');
+    assert.equal(await noticesAt('/account/passkeys'), 1);
+    assert.equal(await noticesAt('/account/passkeys/offer'), 1);
   }),
 
   ...(hasFeature('totp')
