@@ -54,6 +54,19 @@ const lookOver = `(async (standards, direction) => {
     }
   }
   document.documentElement.dir = 'ltr';
+  // With the letter spacing of readers (WCAG 2.2 §1.4.12), which a wide font needs too.
+  for (const one of document.querySelectorAll('main button')) {
+    const words = document.createRange();
+    one.style.letterSpacing = '0.12em';
+    for (const part of one.childNodes)
+      for (const { index, 0: word } of part.nodeType === 3 ? part.data.matchAll(/\\p{L}+/gu) : []) {
+        words.setStart(part, index);
+        words.setEnd(part, index + word.length);
+        const rows = new Set([...words.getClientRects()].map(({ top }) => Math.round(top)));
+        if (rows.size > 1) faults.push('a word is broken: ' + word + ' in ' + one.outerHTML.slice(0, 200));
+      }
+    one.style.letterSpacing = '';
+  }
   for (const one of document.querySelectorAll('a, button, summary, .choice')) {
     const { width, height } = one.getBoundingClientRect();
     const isInText = one.matches('a') && one.parentElement.matches('p, li, h2') && one.parentElement.textContent.trim() !== one.textContent.trim();
