@@ -192,6 +192,17 @@ describe('a page whose purpose is fulfilled', () => {
     assert.ok(count > 1, String(count));
   });
 
+  test('who does not sign out goes back to where the question was asked', async () => {
+    const { at } = await insider();
+    for (const [path, back] of [
+      ['/sign-out', '/account'],
+      ['/sign-out?return_to=/account/password', '/account/password'],
+    ] as const) {
+      const { text } = await at.get(path, asPage);
+      assert.equal(linksIn(text).get(inEnglish('page.sign_out.stay')), back);
+    }
+  });
+
   test('a page for visitors says who is signed in already', async () => {
     const { at, email } = await insider();
     const found: string[] = [];

@@ -104,13 +104,13 @@ export function signOutPages({
     title: 'page.sign_out.title',
     subject: ({ session }) => session?.id,
     load: ({ request: { session }, next }) => session?.email ?? new Elsewhere(signedOut(next)),
-    body: ({ t, inputs }, email) =>
+    body: ({ t, inputs, next }, email) =>
       html`<p>${t('page.sign_out.what', { email })}</p>
         <form method="post" action="${paths.signOut}">
           !${inputs}
           <button>${t('page.sign_out.act')}</button>
         </form>
-        <p class="links"><a href="${paths.account}">${t('page.sign_out.stay')}</a></p>`,
+        <p class="links"><a href="${next ?? paths.account}">${t('page.sign_out.stay')}</a></p>`,
     forms: [
       form({
         summary: 'Page: signs out',

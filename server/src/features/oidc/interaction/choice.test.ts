@@ -23,6 +23,21 @@ onEachEngine('continuing with the account of the session', (engine) => {
     }
   });
 
+  test('leads to the page that was asked for, if the user takes another account', async () => {
+    for (const [prompt, path] of [
+      ['create', '/sign-up'],
+      ['select_account', '/sign-in'],
+      ['consent', '/sign-in'],
+    ] as const) {
+      const other = await site.person();
+      const asked = await authorizationRequest(app, { prompt, login_hint: 'zoe@example.org' });
+      const { url } = await other.answer(await other.visit(asked.url), 'switch');
+      const { pathname, searchParams } = new URL(url);
+      assert.deepEqual([pathname, searchParams.get('email')], [path, 'zoe@example.org'], prompt);
+      assert.equal(other.sessionToken, undefined);
+    }
+  });
+
   test('does not replace an authentication that was asked for', async () => {
     for (const more of [{ prompt: 'create login' }, { prompt: 'create', max_age: '0' }] as Readonly<
       Record<string, string>

@@ -144,6 +144,6 @@ function requestOf({ parameters }: PendingRequest): Parameters<typeof requestedA
 }
 
 /** Returns the address that the application expects; the sign-in form shows it and nothing looks it up. */
-export function hintOf({ parameters: { login_hint: hint } }: PendingRequest): string | undefined {
+function hintOf({ parameters: { login_hint: hint } }: PendingRequest): string | undefined {
   return typeof hint === 'string' && hint.includes('@') && hint.length <= 254 ? hint : undefined;
 }

@@ -5,21 +5,13 @@ import { Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
 import { form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import { formField, type PageKit } from '../../../page/page.ts';
-import { paths } from '../../../page/paths.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import type { Browser, PendingRequest } from '../engine/pending-request.ts';
 import { stateField } from '../session/sealed-state.ts';
 import type { Authentication } from '../session/session-view.ts';
-import {
-  decide,
-  hintOf,
-  isOfOtherSession,
-  type DecisionParts,
-  type Ended,
-  type Question,
-} from './decision.ts';
+import { decide, isOfOtherSession, type DecisionParts, type Ended, type Question } from './decision.ts';
 import { recordAllowed, type AllowedEvents } from './event.ts';
 import { questionBody } from './question-body.ts';
 import './problem.ts';
@@ -96,7 +88,7 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   if (answer === 'switch') {
     await sessions.end(session.id, request.source);
     cookies.clearSession(reply);
-    return addressOf(paths.signIn, { return_to: pending.address, email: hintOf(pending) });
+    return pending.address; // it goes on at the sign-in, or at the registration that was asked for
   }
   if (await isOfOtherSession(view, pending, session)) return requests.restart(pending, false);
   if (answer === 'deny')
