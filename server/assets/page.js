@@ -272,6 +272,16 @@ addEventListener('pageshow', () => {
   for (const restore of restores.splice(0)) restore();
 });
 
+/** Takes the typed address along to the page in another language: pages read it from their address. */
+document.querySelector('footer form')?.addEventListener('submit', ({ target }) => {
+  const email = document.querySelector('main #email')?.value;
+  const back = target.elements.namedItem('return_to');
+  if (!email || !back) return;
+  const page = new URL(back.value, location.href);
+  page.searchParams.set('email', email);
+  back.value = page.pathname + page.search;
+});
+
 /** Sends a code as soon as it is complete. */
 for (const input of document.querySelectorAll('input[data-full]')) {
   const full = new RegExp(input.dataset.full);

@@ -27,6 +27,15 @@ const ownStories: readonly Story[] = [
       await at.pressOn(at.page.getByRole('button', { name: 'Français' }));
       assert.equal(at.at, '/sign-in?email=x%40example.org&return_to=%2Faccount%2Fpassword');
       assert.equal(await at.page.getAttribute('html', 'lang'), 'fr');
+      for (const path of ['/sign-in', '/sign-up', '/forgot']) {
+        await at.goTo(path);
+        await at.type({ email });
+        for (const name of ['English', 'Français']) {
+          await at.pressOn(at.page.getByRole('button', { name }));
+          assert.equal(await at.page.inputValue('#email'), email, `${path} keeps what was typed`);
+        }
+      }
+      await at.goTo('/sign-in?return_to=%2Faccount%2Fpassword');
       await at.type({ email, password: goodPassword });
       await at.pressOn(at.page.getByRole('button', { name: 'Se connecter', exact: true }));
       assert.equal(at.at, '/account/password');
