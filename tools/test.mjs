@@ -92,7 +92,7 @@ const lanes = {
       ...shards(
         'sqlite',
         shared.filter((file) => !bothEngines.test(file)),
-        2,
+        3,
         'sqlite',
       ),
       ...shards(
