@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import type { TextCipher } from '../../../kit/keyring.ts';
+import { Problem } from '../../../kit/problem.ts';
 import type { Database } from '../../../db/database.ts';
 import { oidcPaths } from './paths.ts';
 import { findClient } from '../client/store.ts';
@@ -13,6 +14,7 @@ import type { Authentication } from '../session/session-view.ts';
 import { InteractionAddresses } from '../token/interaction-address.ts';
 import { storedId } from '../token/token-form.ts';
 import { Unit, withUnit } from '../token/unit.ts';
+import './problem.ts';
 
 /** The client of a request, as people see it. */
 export interface AskingClient {
@@ -117,7 +119,10 @@ export class PendingRequests {
     return (await this.clientOfEnded(searchParams.get('to') ?? undefined))?.name;
   }
 
-  /** Goes on with the user of the session. Returns the URL to continue at. */
+  /**
+   * Goes on with the user of the session. Returns the URL to continue at.
+   * @throws {Problem} oidc_request_expired, as the other answers.
+   */
   async signIn(
     browser: Browser,
     uid: string,
@@ -215,7 +220,7 @@ export class PendingRequests {
 
   async #requireInteraction(provider: Provider, browser: Browser, uid: string): Promise<Interaction> {
     const interaction = await this.#interactionOf(provider, browser, uid);
-    if (interaction === undefined) throw new Error('The request has expired');
+    if (interaction === undefined) throw new Problem('oidc_request_expired');
     return interaction;
   }
 

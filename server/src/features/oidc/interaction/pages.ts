@@ -14,7 +14,7 @@ import type { Authentication } from '../session/session-view.ts';
 import { decide, isOfOtherSession, type DecisionParts, type Ended, type Question } from './decision.ts';
 import { recordAllowed, type AllowedEvents } from './event.ts';
 import { questionBody } from './question-body.ts';
-import './problem.ts';
+import '../engine/problem.ts';
 
 export interface InteractionPageParts extends Omit<DecisionParts, 'isSignUpOpen'> {
   readonly pages: PageKit;

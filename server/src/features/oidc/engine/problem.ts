@@ -1,6 +1,6 @@
 import { defineProblems, type ProblemRow } from '../../../kit/problem.ts';
 
-const interactionProblems = defineProblems('interaction', {
+const interactionProblems = defineProblems('engine', {
   oidc_request_expired: {
     status: 400,
     title: 'The sign-in at the application has expired or began in another browser; start again there',
