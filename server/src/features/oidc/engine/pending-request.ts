@@ -14,7 +14,6 @@ import type { Authentication } from '../session/session-view.ts';
 import { InteractionAddresses } from '../token/interaction-address.ts';
 import { storedId } from '../token/token-form.ts';
 import { Unit, withUnit } from '../token/unit.ts';
-import './problem.ts';
 
 /** The client of a request, as people see it. */
 export interface AskingClient {
