@@ -1,10 +1,9 @@
 // An authorization request that waits for a person: what it asks for, and how it goes on.
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import type { TextCipher } from '../../../kit/keyring.ts';
-import { Problem } from '../../../kit/problem.ts';
 import type { Database } from '../../../db/database.ts';
 import { oidcPaths } from './paths.ts';
+import { requestExpired } from './problem.ts';
 import { findClient } from '../client/store.ts';
 import { isRedirectRegistered } from '../client/uri.ts';
 import { findInteraction } from '../grant/interaction-store.ts';
@@ -42,7 +41,7 @@ export interface PendingRequest {
 }
 
 /** The request and the reply of a browser. */
-export type Browser = readonly [IncomingMessage, ServerResponse];
+export type Browser = Readonly<Parameters<Provider['interactionDetails']>>;
 
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 
@@ -219,7 +218,7 @@ export class PendingRequests {
 
   async #requireInteraction(provider: Provider, browser: Browser, uid: string): Promise<Interaction> {
     const interaction = await this.#interactionOf(provider, browser, uid);
-    if (interaction === undefined) throw new Problem('oidc_request_expired');
+    if (interaction === undefined) throw requestExpired();
     return interaction;
   }
 

@@ -1,4 +1,4 @@
-import { defineProblems, type ProblemRow } from '../../../kit/problem.ts';
+import { defineProblems, Problem, type ProblemRow } from '../../../kit/problem.ts';
 
 const interactionProblems = defineProblems('engine', {
   oidc_request_expired: {
@@ -9,4 +9,9 @@ const interactionProblems = defineProblems('engine', {
 
 declare module '../../../kit/problem.ts' {
   interface ProblemCodes extends Record<keyof typeof interactionProblems, ProblemRow> {}
+}
+
+/** The problem of a request that has ended, or that another browser began. */
+export function requestExpired(): Problem {
+  return new Problem('oidc_request_expired');
 }

@@ -9,12 +9,12 @@ import type { BrowserCookies } from '../../../identity/guard.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import type { Browser, PendingRequest } from '../engine/pending-request.ts';
+import { requestExpired } from '../engine/problem.ts';
 import { stateField } from '../session/sealed-state.ts';
 import type { Authentication } from '../session/session-view.ts';
 import { decide, isOfOtherSession, type DecisionParts, type Ended, type Question } from './decision.ts';
 import { recordAllowed, type AllowedEvents } from './event.ts';
 import { questionBody } from './question-body.ts';
-import '../engine/problem.ts';
 
 export interface InteractionPageParts extends Omit<DecisionParts, 'isSignUpOpen'> {
   readonly pages: PageKit;
@@ -44,7 +44,7 @@ export function interactionPages(parts: InteractionPageParts): PageRoutes['route
       const pending = await requests.find(browser, uid);
       if (pending === undefined) {
         const client = await requests.clientOfEnded(visit.query.to);
-        if (client === undefined) throw new Problem('oidc_request_expired');
+        if (client === undefined) throw requestExpired();
         void visit.reply.status(400);
         return { kind: 'ended', request: { client } };
       }
@@ -80,7 +80,7 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   const { request, reply } = visit;
   const browser = browserOf(visit);
   const pending = await requests.find(browser, uidOf(request));
-  if (pending === undefined) throw new Problem('oidc_request_expired');
+  if (pending === undefined) throw requestExpired();
   const { session } = request;
   if (session === null) throw new Problem('session_required');
   const authentication = await view.authenticationOf(session);
