@@ -41,7 +41,7 @@ export interface PendingRequest {
 }
 
 /** The request and the reply of a browser. */
-export type Browser = Readonly<Parameters<Provider['interactionDetails']>>;
+export type Browser = Readonly<Parameters<Provider['createContext']>>;
 
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 
