@@ -113,6 +113,9 @@ const lanes = {
   long: (chosen) => alone(chosen(filesNamed('long.ts'))),
 };
 
+/** Processes at a time, for two cores: those of the system lane often wait for browsers and other programs. @type {Record<string, number>} */
+const processes = { main: 3, system: 4, long: 1 };
+
 /** A generator of numbers from 0 to 1, the same for the same seed (mulberry32). @param {number} seed */
 function randomFrom(seed) {
   let state = seed;
@@ -197,8 +200,7 @@ try {
   for (const job of jobs) programs.push(await writeProgram(folder, job));
   const events = run({
     files: programs,
-    // One more than there are cores: some processes wait for others.
-    concurrency: lane === 'long' ? 1 : 3,
+    concurrency: processes[lane] ?? 1,
     globalSetupPath,
     execArgv: ['--import', pathToFileURL(path.join(import.meta.dirname, 'light-tests.mjs')).href],
     ...(values.pattern !== undefined && { testNamePatterns: [values.pattern] }),
