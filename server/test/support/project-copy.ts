@@ -79,10 +79,11 @@ export function copyProject(): ProjectCopy {
 /** Git ignores these folders, but not the links to them in a copy that is copied. */
 const linkedFolders: readonly string[] = ['server/node_modules', 'server/bundle'];
 
-/** The tests of the copy have processes of their own, and a schema: they use the server of this run, not its template. */
+/** The tests of the copy have processes of their own, and a schema: they use the server of this run, not its templates. */
 const outsideOfTests = {
   NODE_TEST_CONTEXT: undefined,
   TEST_TEMPLATE: undefined,
+  TEST_TEMPLATE_FILE: undefined,
 };
 
 /** Links every package; the service's own name resolves to the copy. */
