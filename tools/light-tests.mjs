@@ -13,7 +13,7 @@ let init;
 
 hooks.createHook = (callbacks) => {
   hooks.createHook = createHook;
-  ({ init } = callbacks);
+  init = (...resource) => callbacks.init?.(...resource);
   const hook = { enable: () => hook, disable: () => hook };
   return hook;
 };

@@ -196,7 +196,8 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.waysIn.push(...(built.waysIn ?? []));
   if (built.closedAccounts !== undefined) plugged.closedAccounts.push(built.closedAccounts);
   plugged.subscribes.push(...(built.subscribes ?? []));
-  plugs.sections.push(...(built.account ?? []));
+  // Several modules may contribute a part of one page.
+  plugs.sections.push(...(built.account ?? []).filter((section) => !plugs.sections.includes(section)));
   if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));
   plugs.parts.push(...(built.parts ?? []));
   if (built.keptMails !== undefined) plugs.keptMails.push(built.keptMails);

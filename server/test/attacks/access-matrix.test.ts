@@ -404,7 +404,7 @@ describe('every way to sign in to every state of an account', { skip }, () => {
       found.push(`${name}: ${await goThrough()}`);
       expected.push(`${name}: ${cell}`);
     }
-    assert.ok(found.length > 10);
+    assert.ok(found.length > 5);
     assert.deepEqual(found, expected);
   }
 

@@ -20,6 +20,8 @@ const application = 'https://app.example.org';
 /** A form that needs no session. */
 const isPublic = (access: string): boolean => access === 'open' || access === 'optional';
 const newPassword = 'nine newts under a green umbrella';
+/** Pages of links that name the account. */
+const linkPages = ['/reset', '/confirm', ...(hasFeature('email-sign-in') ? ['/sign-in/link'] : [])];
 
 /**
  * Returns every sixth target, another sixth for each route. One parser judges the targets of all routes, so each target
@@ -423,7 +425,7 @@ describe('the forms of pages', { skip }, () => {
       done: 'confirmed',
       x: 'y',
     };
-    for (const path of ['/reset', '/confirm', '/sign-in/link', '/sign-in', '/sign-up', '/forgot']) {
+    for (const path of [...linkPages, '/sign-in', '/sign-up', '/forgot']) {
       const { text } = await new Browser(service).get(
         `${path}?${String(new URLSearchParams(query))}`,
         asPage,
@@ -440,7 +442,7 @@ describe('the forms of pages', { skip }, () => {
   });
 
   test('the page of a link without the address that it needs says that the link is damaged', async () => {
-    for (const path of ['/reset', '/confirm', '/sign-in/link']) {
+    for (const path of linkPages) {
       const { text } = await new Browser(service).get(`${path}?token=x&email=${hostile}`, asPage);
       assert.match(text, /This link is incomplete/, path);
       assert.doesNotMatch(text, /name="token"/, path);

@@ -1,6 +1,7 @@
 // A copy of the project's sources in a folder of its own, for tests that change them: packages and bundle are linked.
 import { execFile, execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -39,6 +40,7 @@ export interface ProjectCopy {
 /** Copies every file of the checkout that Git does not ignore. The copy has the history of the checkout. */
 export function copyProject(): ProjectCopy {
   const folder = mkdtempSync(path.join(tmpdir(), 'bienvenue-copy-'));
+  chmodSync(folder, 0o755); // tests run commands as other users
   execFileSync('git', ['clone', '--quiet', '--shared', '--no-checkout', root, folder]);
   // Without its index, every file would count as changed.
   execFileSync('git', ['reset', '--quiet'], { cwd: folder, stdio: 'ignore' });

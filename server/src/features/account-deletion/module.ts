@@ -1,4 +1,5 @@
 // Lets users close their account, which is removed two weeks later.
+import { dataSection } from '../../identity/account/data-page.ts';
 import { identityModule } from '../../module.ts';
 import { deletionEvents } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
@@ -23,6 +24,7 @@ export const accountDeletion = identityModule({
         { access: 'open', pages: closedPages({ pages, reopening }) },
         { access: 'optional', pages: tokenPages({ pages, cookies }, undoPage(deletion)) },
       ],
+      account: [dataSection],
       parts: [closeAccountPart(pages)],
       purges: [deletion],
       closedAccounts: reopening,
