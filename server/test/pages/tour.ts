@@ -50,7 +50,7 @@ export class Tour {
     await this.#leaving();
     const undo = await this.#factors(address);
     await this.#undos(address, undo);
-    if (hasFeature('data-export') && hasFeature('account-deletion')) await this.#closing(this.#email);
+    if (hasFeature('account-deletion')) await this.#closing(this.#email);
   }
 
   /** Opens a page. */
@@ -86,7 +86,7 @@ export class Tour {
     const at = this.#at;
     await this.#open('/', 'welcome');
     await this.#open('/nothing', 'not found');
-    await this.#open('/dev/theme', 'theme');
+    if (hasFeature('theme-preview')) await this.#open('/dev/theme', 'theme');
     await this.#open('/sign-in?return_to=%2Faccount%2Fsessions', 'sign in');
     await at.type({ email: 'nobody', password: 'x' });
     await this.#press('page.sign_in.act', 'sign in, malformed');
@@ -209,15 +209,21 @@ export class Tour {
     const site = this.#site;
     await at.signIn(email);
     this.#wait(11);
-    const [first] = ['data-export', 'totp', 'passkey'].filter(hasFeature);
+    const protectedPages = {
+      'data-export': 'data',
+      'account-deletion': 'data',
+      totp: 'authenticators',
+      passkey: 'passkeys',
+    };
+    const [first] = Object.entries(protectedPages).filter(([feature]) => hasFeature(feature));
     if (first === undefined) return undefined;
-    const name = { 'data-export': 'data', totp: 'authenticators', passkey: 'passkeys' }[first];
+    const [, name] = first;
     await this.#open(`/account/${name}`, 'step-up');
     await at.type({ proof: 'wrong' });
     await this.#press('page.factor.password_act', 'step-up, refused');
     await at.type({ proof: goodPassword });
     await at.press('page.factor.password_act');
-    if (hasFeature('data-export')) await this.#look('data');
+    if (name === 'data') await this.#look('data');
     if (hasFeature('passkey')) await this.#passkeys();
     if (!hasFeature('totp')) return undefined;
     await this.#open('/account/authenticators', 'no apps');
