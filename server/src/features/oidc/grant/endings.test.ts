@@ -8,6 +8,7 @@ import { DB } from '../../../library/db.ts';
 import { StepDatabase, type Countdown } from '../../../../test/faults/step-database.ts';
 import { rowsIn } from '../../../../test/support/contents.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
+import { entriesOf } from '../../../../test/support/feature.ts';
 import { memberOf } from '../../../../test/support/request.ts';
 import type { TestCore } from '../../../../test/support/service.ts';
 import { removeClient } from '../client/store.ts';
@@ -165,10 +166,12 @@ const endings: Readonly<Record<string, Ending>> = {
     },
     ends: 'everything',
   },
-  'closing the account': {
-    end: ({ person }) => sends(person, 'DELETE', '/profile'),
-    ends: 'everything',
-  },
+  ...entriesOf<Ending>('account-deletion', {
+    'closing the account': {
+      end: ({ person }) => sends(person, 'DELETE', '/profile'),
+      ends: 'everything',
+    },
+  }),
   'removing the user': {
     end: ({ core, userId }) => core.accounts.remove(userId, programSource),
     ends: 'everything',

@@ -4,6 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import * as openid from 'openid-client';
 import { hourMs, secondMs } from '../../../kit/clock.ts';
 import { PasskeyDevice } from '../../../../test/support/passkey-device.ts';
+import { without } from '../../../../test/support/feature.ts';
+import { withoutSkippedApp } from '../test/skipped-app.ts';
 import { codesOf } from '../../../../test/support/factor.ts';
 import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import {
@@ -193,7 +195,7 @@ describe('an authorization request', () => {
       }
     });
 
-    test('asks for the missing factor, if the user has it', async () => {
+    test('asks for the missing factor, if the user has it', { skip: without('totp') }, async () => {
       const person = await site.person();
       const code = await addApp(person);
       await person.send('DELETE', '/sessions');
@@ -206,58 +208,70 @@ describe('an authorization request', () => {
       assert.equal((await tokensIn(lower, lower)).claims()?.['acr'], sfa, 'the first requested one');
     });
 
-    test('asks for the first of several contexts that the user can reach', async () => {
-      const person = await site.person();
-      const code = await addApp(person);
-      await person.send('DELETE', '/sessions');
-      await person.signIn();
-      await person.send('POST', '/sessions/factor', {
-        factor: 'totp',
-        proof: code(),
-        remember_device: 'true',
-      });
-      await person.send('DELETE', '/sessions');
-      await person.signIn(); // with one factor, on a remembered device
-      const essential = { id_token: { acr: { essential: true, values: ['phr', mfa] } } };
-      for (const more of [
-        { acr_values: `phr ${mfa}` },
-        { acr_values: `${mfa} phr` },
-        { acr_values: `urn:example:unknown phr ${mfa}` },
-        { claims: JSON.stringify(essential) },
-      ] satisfies Parameters[]) {
-        const asked = await ask(person, more);
-        assert.equal(pathOf(asked), '/step-up', JSON.stringify(more));
-        assert.equal(new URL(asked.url).searchParams.get('factor'), 'second');
-        assert.match(
-          errorIn(await ask(person, { ...more, prompt: 'none' })) ?? '',
-          /^(?:interaction|login)_required$/,
-        );
-      }
-    });
+    test(
+      'asks for the first of several contexts that the user can reach',
+      { skip: withoutSkippedApp },
+      async () => {
+        const person = await site.person();
+        const code = await addApp(person);
+        await person.send('DELETE', '/sessions');
+        await person.signIn();
+        await person.send('POST', '/sessions/factor', {
+          factor: 'totp',
+          proof: code(),
+          remember_device: 'true',
+        });
+        await person.send('DELETE', '/sessions');
+        await person.signIn(); // with one factor, on a remembered device
+        const essential = { id_token: { acr: { essential: true, values: ['phr', mfa] } } };
+        for (const more of [
+          { acr_values: `phr ${mfa}` },
+          { acr_values: `${mfa} phr` },
+          { acr_values: `urn:example:unknown phr ${mfa}` },
+          { claims: JSON.stringify(essential) },
+        ] satisfies Parameters[]) {
+          const asked = await ask(person, more);
+          assert.equal(pathOf(asked), '/step-up', JSON.stringify(more));
+          assert.equal(new URL(asked.url).searchParams.get('factor'), 'second');
+          assert.match(
+            errorIn(await ask(person, { ...more, prompt: 'none' })) ?? '',
+            /^(?:interaction|login)_required$/,
+          );
+        }
+      },
+    );
 
-    test('asks for a passkey, if the user has one and signed in otherwise', async () => {
-      const person = await site.person();
-      const device = new PasskeyDevice(site.origin);
-      const memberOf = (text: string): unknown => (JSON.parse(text) as Record<string, unknown>)['public_key'];
-      const begun = await person.send('POST', '/profile/passkeys', {});
-      const credential = device.create(memberOf(begun.text));
-      assert.equal((await person.send('PUT', '/profile/passkeys', { credential })).status, 200);
-      const code = await addApp(person);
-      await person.send('DELETE', '/sessions');
-      await person.send('POST', '/sessions', { email: person.email, password });
-      await person.send('POST', '/sessions/factor', { factor: 'totp', proof: code() });
-      const asked = await ask(person, { acr_values: `phr ${mfa}` });
-      assert.equal((await tokensIn(asked, asked)).claims()?.['acr'], mfa, 'it has reached one of them');
-      const strict = await ask(person, { acr_values: 'phr' });
-      assert.equal(pathOf(strict), '/step-up');
-      assert.equal(errorIn(await ask(person, { acr_values: 'phr', prompt: 'none' })), 'interaction_required');
-      const options = await person.send('POST', '/sessions/step_up/passkey', {});
-      const proof = device.get(memberOf(options.text));
-      const given = await person.send('POST', '/sessions/step_up', { factor: 'passkey', proof });
-      assert.equal(given.status, 200, given.text);
-      const done = await person.visit(strict.url);
-      assert.equal((await tokensIn(done, strict)).claims()?.['acr'], 'phr');
-    });
+    test(
+      'asks for a passkey, if the user has one and signed in otherwise',
+      { skip: without('totp', 'passkey') },
+      async () => {
+        const person = await site.person();
+        const device = new PasskeyDevice(site.origin);
+        const memberOf = (text: string): unknown =>
+          (JSON.parse(text) as Record<string, unknown>)['public_key'];
+        const begun = await person.send('POST', '/profile/passkeys', {});
+        const credential = device.create(memberOf(begun.text));
+        assert.equal((await person.send('PUT', '/profile/passkeys', { credential })).status, 200);
+        const code = await addApp(person);
+        await person.send('DELETE', '/sessions');
+        await person.send('POST', '/sessions', { email: person.email, password });
+        await person.send('POST', '/sessions/factor', { factor: 'totp', proof: code() });
+        const asked = await ask(person, { acr_values: `phr ${mfa}` });
+        assert.equal((await tokensIn(asked, asked)).claims()?.['acr'], mfa, 'it has reached one of them');
+        const strict = await ask(person, { acr_values: 'phr' });
+        assert.equal(pathOf(strict), '/step-up');
+        assert.equal(
+          errorIn(await ask(person, { acr_values: 'phr', prompt: 'none' })),
+          'interaction_required',
+        );
+        const options = await person.send('POST', '/sessions/step_up/passkey', {});
+        const proof = device.get(memberOf(options.text));
+        const given = await person.send('POST', '/sessions/step_up', { factor: 'passkey', proof });
+        assert.equal(given.status, 200, given.text);
+        const done = await person.visit(strict.url);
+        assert.equal((await tokensIn(done, strict)).claims()?.['acr'], 'phr');
+      },
+    );
   });
 
   describe('with the claims parameter', () => {

@@ -11,7 +11,7 @@ import { blockOf } from '../../../../test/support/document.ts';
 import { freePort } from '../../../../test/support/free-port.ts';
 import { registerParty, secretKey } from './party.ts';
 import { password, ProviderSite, type Person } from './site.ts';
-import { addSkippedApp } from './skipped-app.ts';
+import { addSkippedApp, withoutSkippedApp } from './skipped-app.ts';
 
 const guide = 'docs/guides/openid-apps.md';
 const heading = 'A browser application';
@@ -94,7 +94,7 @@ test('refresh', async () => {
   await context.close();
 });
 
-test('step up by acr', async () => {
+test('step up by acr', { skip: withoutSkippedApp }, async () => {
   const person = await site.person();
   const code = await addSkippedApp(person);
   const { page, context } = await openFor(person);

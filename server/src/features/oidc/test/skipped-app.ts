@@ -1,7 +1,11 @@
 // A user with a second factor whose session has only the first, as on a device that skips the second.
 import assert from 'node:assert/strict';
 import { codeAt, decodeBase32 } from '../../../../test/support/authenticator-app.ts';
+import { without } from '../../../../test/support/feature.ts';
 import type { Person } from './site.ts';
+
+/** The reason to skip a test that needs it; `false` if the project has its features. */
+export const withoutSkippedApp: string | false = without('totp', 'remembered-device');
 
 /**
  * Adds an authenticator app, and signs in without it, on a device that skips the second factor. Returns a function that
