@@ -229,8 +229,7 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
           'Show',
           'password',
           'stay',
-          'Sign in Last used',
-          ...(hasFeature('passkey') ? ['Passkey'] : []),
+          ...(hasFeature('passkey') ? ['Sign in Last used', 'Passkey'] : ['Sign in']),
           'Create an account',
         ]);
         await at.goTo('/sign-in');
