@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { hasFeature } from '../support/feature.ts';
 import { everyRowOf } from '../support/contents.ts';
 import { Site, Venue, Visitor, type Sitting } from '../support/visitor.ts';
 import { Tour, tourEnvironment, tourOfSetUp } from './tour.ts';
@@ -15,6 +16,9 @@ const maxScriptBytes = 8 * 1024;
 
 /** Routes of pages that show none: files, redirects, and what the preview of the theme frames. */
 const noPage = /\.\w+$|^\/\.well-known\/|^\/dev\/theme\/:/;
+
+/** Pages that the tour reaches with an authenticator app as second factor. */
+const behindApp = /^\/(?:sign-in\/factor|account\/factors\/undo|account\/recovery-codes\/new)$/;
 
 /** Whether a path is of a route; the path of a route may have parameters. */
 const isOf = (url: string, path: string): boolean =>
@@ -177,6 +181,7 @@ describe('the pages of every flow', { concurrency: 2 }, () => {
             .filter(({ method, isPage, isRefusal }) => method === 'GET' && isPage && !isRefusal)
             .map(({ url }) => url)
             .filter((url) => !noPage.test(url) && ![...paths].some((path) => isOf(url, path)))
+            .filter((url) => hasFeature('totp') || !behindApp.test(url))
             // Passkeys need scripts.
             .filter((url) => sitting.hasDevice === true || !url.startsWith('/account/passkeys/remove'));
           assert.deepEqual(missed, [], 'every page is on the way');
