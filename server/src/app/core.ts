@@ -196,7 +196,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.waysIn.push(...(built.waysIn ?? []));
   if (built.closedAccounts !== undefined) plugged.closedAccounts.push(built.closedAccounts);
   plugged.subscribes.push(...(built.subscribes ?? []));
-  // Several modules may contribute a part of one page.
+  // A page with parts of several modules is listed once.
   plugs.sections.push(...(built.account ?? []).filter((section) => !plugs.sections.includes(section)));
   if (built.secondFactor?.isBackup === false) plugs.enrollments.push(...(built.account ?? []));
   plugs.parts.push(...(built.parts ?? []));

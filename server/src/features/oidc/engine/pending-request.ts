@@ -119,7 +119,7 @@ export class PendingRequests {
 
   /**
    * Goes on with the user of the session. Returns the URL to continue at.
-   * @throws {Problem} oidc_request_expired, as the other answers.
+   * @throws {Problem} oidc_request_expired if the request has ended.
    */
   async signIn(
     browser: Browser,
@@ -136,12 +136,18 @@ export class PendingRequests {
     return this.#finish(browser, uid, { login, ...Object.fromEntries(also.map((name) => [name, {}])) });
   }
 
-  /** Goes on after the user has answered a prompt with the account of the session. Returns the URL to continue at. */
+  /**
+   * Goes on after the user has answered a prompt with the account of the session. Returns the URL to continue at.
+   * @throws {Problem} oidc_request_expired if the request has ended.
+   */
   choose(browser: Browser, uid: string, prompt: string): Promise<string> {
     return this.#finish(browser, uid, { [prompt]: {} });
   }
 
-  /** Ends the request with an error for the client. Returns the URL to continue at. */
+  /**
+   * Ends the request with an error for the client. Returns the URL to continue at.
+   * @throws {Problem} oidc_request_expired if the request has ended.
+   */
   refuse(
     browser: Browser,
     uid: string,
@@ -183,6 +189,7 @@ export class PendingRequests {
    * Stores that the user allows what the request asks for; the grant is made from it when the request continues. Returns
    * the URL to continue at.
    * @param record Runs in the transaction, with true if the user has allowed the client nothing before.
+   * @throws {Problem} oidc_request_expired if the request has ended.
    */
   async allow(
     browser: Browser,

@@ -1,6 +1,6 @@
 import { defineProblems, Problem, type ProblemRow } from '../../../kit/problem.ts';
 
-const interactionProblems = defineProblems('engine', {
+const engineProblems = defineProblems('engine', {
   oidc_request_expired: {
     status: 400,
     title: 'The sign-in at the application has expired or began in another browser; start again there',
@@ -8,7 +8,7 @@ const interactionProblems = defineProblems('engine', {
 });
 
 declare module '../../../kit/problem.ts' {
-  interface ProblemCodes extends Record<keyof typeof interactionProblems, ProblemRow> {}
+  interface ProblemCodes extends Record<keyof typeof engineProblems, ProblemRow> {}
 }
 
 /** The problem of a request that has ended, or that another browser began. */
