@@ -73,4 +73,5 @@ async function fill(accounts) {
 }
 
 await fill(Number(ACCOUNTS));
-createServer(toNodeHandler(betterAuth(options))).listen(Number(PORT), '127.0.0.1');
+const handle = toNodeHandler(betterAuth(options));
+createServer((request, response) => void handle(request, response)).listen(Number(PORT), '127.0.0.1');
