@@ -7,6 +7,8 @@ export interface Cores {
   readonly server: string;
   /** All others: the generator, and PostgreSQL. */
   readonly others: string;
+  /** Those of a server that runs as in production, beside its database and the generator. */
+  readonly all: string;
 }
 
 /** Splits this machine's cores; `undefined` if there is only one, or no `taskset`. */
@@ -15,7 +17,7 @@ export function findCores(): Cores | undefined {
   const [first, ...rest] = ids;
   if (first === undefined || rest.length === 0) return undefined;
   if (spawnSync('taskset', ['--version']).status !== 0) return undefined;
-  return { server: String(first), others: rest.join(',') };
+  return { server: String(first), others: rest.join(','), all: ids.join(',') };
 }
 
 /** Ids of the cores that this process may use; empty if the system does not report them. */

@@ -10,16 +10,14 @@ export interface Postgres {
   readonly version: string;
   /** Creates an empty database and returns its URL. */
   readonly createDatabase: (name: string) => Promise<string>;
+  /** Moves the server to these cores, with the connections that it accepts from then on; not a given server. */
+  readonly useCores: (cores: string) => void;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a server in the folder, on the given cores; or uses an existing server unchanged. */
-export async function startPostgres(
-  folder: string,
-  cores: string | undefined,
-  given: string | undefined,
-): Promise<Postgres> {
-  if (given !== undefined) return overServer(given, async () => {});
+/** Starts a server in the folder; or uses an existing server unchanged. */
+export async function startPostgres(folder: string, given: string | undefined): Promise<Postgres> {
+  if (given !== undefined) return overServer(given, { useCores: () => {}, stop: async () => {} });
   const databaseDir = join(folder, 'postgres', 'data');
   await mkdir(join(folder, 'postgres'), { recursive: true });
   for (const path of [folder, join(folder, 'postgres')]) await chmod(path, 0o755); // as root, the server runs as another user
@@ -40,11 +38,16 @@ export async function startPostgres(
   await server.initialise();
   await server.start();
   const pid = Number((await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n', 1)[0]);
-  if (cores !== undefined) moveToCores(cores, pid);
-  return overServer(`postgres://postgres:postgres@127.0.0.1:${port}/postgres`, () => server.stop());
+  return overServer(`postgres://postgres:postgres@127.0.0.1:${port}/postgres`, {
+    useCores: (cores) => moveToCores(cores, pid),
+    stop: () => server.stop(),
+  });
 }
 
-async function overServer(url: string, stopServer: () => Promise<void>): Promise<Postgres> {
+async function overServer(
+  url: string,
+  { useCores, stop }: Pick<Postgres, 'useCores' | 'stop'>,
+): Promise<Postgres> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const made: string[] = [];
@@ -59,10 +62,11 @@ async function overServer(url: string, stopServer: () => Promise<void>): Promise
       database.pathname = `/${unique}`;
       return database.href;
     },
+    useCores,
     async stop() {
       for (const name of made) await client.query(`drop database if exists ${name} with (force)`);
       await client.end();
-      await stopServer();
+      await stop();
     },
   };
 }

@@ -61,6 +61,12 @@ export class Run {
     return this.#postgres;
   }
 
+  /** Gives PostgreSQL the cores beside a pinned server, or all of them beside one that runs on all. */
+  async placePostgres(isPinned: boolean): Promise<void> {
+    const cores = isPinned ? this.cores?.others : this.cores?.all;
+    if (cores !== undefined) (await this.#postgres)?.useCores(cores);
+  }
+
   /** A database of the service with this many users and sessions, created at first use. */
   database(engine: EngineName, accounts: number): Promise<string> {
     const key = `${engine}-${accounts}`;
@@ -98,7 +104,7 @@ export class Run {
 
   async #startPostgres(): Promise<Postgres> {
     this.say('starting PostgreSQL');
-    return startPostgres(this.folder, this.cores?.others, this.#databaseUrl);
+    return startPostgres(this.folder, this.#databaseUrl);
   }
 
   async #fill(engine: EngineName, accounts: number): Promise<string> {

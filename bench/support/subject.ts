@@ -49,6 +49,7 @@ async function start(
 ): Promise<Pick<Subject, 'program' | 'port' | 'startMs'>> {
   const port = await freePort();
   const logFile = run.file(`${name}.log`);
+  await run.placePostgres(pinned); // before the server opens its connections
   const cores = pinned ? run.cores?.server : undefined;
   const startedAt = performance.now();
   const program = startProgram({
