@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { postgresTls } from '../kit/postgres/postgres-tls.ts';
 import { defaultConnections, type Pooler } from '../kit/postgres/postgres-url.ts';
 import type { Database } from './database.ts';
-import { migrate } from './migrate.ts';
+import { migrate, schemaDifferences } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
 import { rejectedConnection, requireOwnTables, requireUsablePostgres } from './postgres/postgres-check.ts';
 import { openSqlite } from './sqlite/sqlite.ts';
@@ -106,14 +106,28 @@ export async function openDatabase(
   { isExamined = false, ...connection }: ConnectionOptions & { readonly isExamined?: boolean } = {},
 ): Promise<Database> {
   const path = sqlitePath(url);
-  if (path === undefined) {
-    await migrateDatabase(url, modules, connection);
-    return connectDatabase(url, connection);
-  }
+  if (path === undefined) return openMigratedPostgres(url, modules, connection);
   if (isExamined && existsSync(path)) examineSqliteFile(path, examinedBytes);
   const database = await openSqlite(path); // SQLite has the same time limits for both uses, so one connection is enough
   try {
     await migrate(database, modules);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Opens a database in PostgreSQL; one that lacks steps is migrated first, through connections without time limits. */
+async function openMigratedPostgres(
+  url: string,
+  modules: readonly MigratedModule[],
+  connection: ConnectionOptions,
+): Promise<Database> {
+  const database = await connectOwnDatabase(url, modules, connection);
+  try {
+    if ((await schemaDifferences(database, modules)).length > 0)
+      await migrateDatabase(url, modules, connection);
     return database;
   } catch (error) {
     await database.close();

@@ -75,14 +75,23 @@ export async function makeTemplates(): Promise<Pick<FreshDatabase, 'drop'>> {
   return { drop: async () => void (await Promise.all(templates.map((template) => template.drop()))) };
 }
 
+let administration: pg.Pool | undefined;
+
+/**
+ * Runs a statement on the server, on one connection for the whole test process: for each connection the server starts a
+ * process, which takes longer than creating a database.
+ */
 async function onServer(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(text);
-  } finally {
-    await client.end();
-  }
+  administration ??= new pg.Pool({
+    connectionString: url,
+    max: 1,
+    idleTimeoutMillis: 0,
+    allowExitOnIdle: true,
+  }).on(
+    'error',
+    () => {}, // the server ends before this process does
+  );
+  await administration.query(text);
 }
 
 /** Declares a suite for each engine; `needs(title, …)` instead of the title names features that it needs. */

@@ -7,6 +7,8 @@ export interface PostgresProxy {
   readonly url: string;
   /** Statements executed so far on all connections (message `Execute`, PostgreSQL §54.7). */
   readonly executed: () => number;
+  /** Connections accepted so far. */
+  readonly accepted: () => number;
   /** Breaks every connection, as a server does that is killed. */
   readonly cut: () => void;
   /** Stops forwarding in both directions, while connections stay open. */
@@ -41,8 +43,10 @@ export async function postgresProxy(url: string): Promise<PostgresProxy> {
   const target = new URL(url);
   const lines = new Set<[Socket, Socket]>();
   let executed = 0;
+  let accepted = 0;
   let isStalled = false;
   const server = createServer((client) => {
+    accepted += 1;
     const upstream = connect(Number(target.port), target.hostname);
     const line: [Socket, Socket] = [client, upstream];
     lines.add(line);
@@ -78,6 +82,7 @@ export async function postgresProxy(url: string): Promise<PostgresProxy> {
   return {
     url: own.href,
     executed: () => executed,
+    accepted: () => accepted,
     cut,
     stall: () => {
       isStalled = true;

@@ -77,8 +77,9 @@ async function startServer(scratchFolder: string): Promise<string> {
     password: 'postgres',
     port,
     persistent: false,
-    // Otherwise the locale of the machine would decide, and the service accepts no encoding but UTF-8.
-    initdbFlags: ['--encoding=UTF8', '--no-locale'],
+    // Otherwise the locale of the machine would decide, and the service accepts no encoding but UTF-8. Tests connect
+    // thousands of times, and each time the server derives a key from the password.
+    initdbFlags: ['--encoding=UTF8', '--no-locale', '--set=scram_iterations=1'],
     createPostgresUser: isRoot,
     // Its data is not needed after the run, so it does not wait for a disk.
     postgresFlags: [
@@ -88,6 +89,8 @@ async function startServer(scratchFolder: string): Promise<string> {
       'full_page_writes=off',
       '-c',
       'max_connections=200',
+      '-c',
+      'shared_buffers=16MB', // a process for each connection maps them
       '-c',
       'listen_addresses=127.0.0.1',
       '-c',

@@ -6,7 +6,8 @@ import { postgresProxy, type PostgresProxy } from '../../../test/support/postgre
 import type { CoreTables } from '../../../test/support/tables.ts';
 import { isProblem } from '../../kit/problem.ts';
 import { DatabaseRefused, type Database } from '../database.ts';
-import { connectDatabase } from '../open-database.ts';
+import { migratedModules } from '../../app/migrations.ts';
+import { connectDatabase, openDatabase } from '../open-database.ts';
 import { statementsFor } from '../statement.ts';
 
 const { lookup, statement } = statementsFor<CoreTables>();
@@ -445,3 +446,16 @@ describe('several servers in the URL of PostgreSQL', () => {
       );
     }));
 });
+
+test('a migrated PostgreSQL database is opened on one connection, also while another instance has the lock of migrations', () =>
+  withDatabase('postgres', (other, url) =>
+    other.transaction(async (tx) => {
+      await tx.execute('select 1 from schema_versions for update');
+      const proxy = await postgresProxy(url);
+      const db = await openDatabase(proxy.url, migratedModules);
+      assert.deepEqual(await db.run(selectEmail, { id: 1 }), []);
+      assert.equal(proxy.accepted(), 1);
+      await db.close();
+      await proxy.close();
+    }),
+  ));
