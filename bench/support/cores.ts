@@ -7,7 +7,7 @@ export interface Cores {
   readonly server: string;
   /** All others: the generator, and PostgreSQL. */
   readonly others: string;
-  /** Those of a server that runs as in production, beside its database and the generator. */
+  /** Those of a server that runs as in production, next to its database and the generator. */
   readonly all: string;
 }
 

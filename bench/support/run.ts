@@ -61,7 +61,7 @@ export class Run {
     return this.#postgres;
   }
 
-  /** Gives PostgreSQL the cores beside a pinned server, or all of them beside one that runs on all. */
+  /** Gives PostgreSQL the cores next to a pinned server, or all of them next to one that runs on all. */
   async placePostgres(isPinned: boolean): Promise<void> {
     const cores = isPinned ? this.cores?.others : this.cores?.all;
     if (cores !== undefined) (await this.#postgres)?.useCores(cores);

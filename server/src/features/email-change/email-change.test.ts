@@ -6,6 +6,7 @@ import { type Browser, signIn } from '../../../test/support/browser.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { addApp } from '../../../test/support/factor.ts';
 import { freshEmail } from '../../../test/support/person.ts';
+import { formIn } from '../../../test/support/page-form.ts';
 import { PublicService, type Member } from '../../../test/support/public-service.ts';
 import { assertProblem } from '../../../test/support/request.ts';
 import { tracesIn, type Traces } from '../../../test/support/traces.ts';
@@ -51,6 +52,39 @@ onEachEngine('events and mails of', (engine) => {
     await service.deliver();
     const toEve = service.mails.filter(({ to }) => to === eve.email).map(({ subject }) => subject);
     assert.match(toEve.at(-1) ?? '', /You already have an account/);
+  });
+
+  test('a requested change, which the pages show until it is confirmed or expires', async () => {
+    const ada = await service.member();
+    const [browser, elsewhere] = [await signedIn(ada), await signedIn(ada)];
+    const shown = async (at: Browser, email: string): Promise<boolean[]> => {
+      const account = await at.get('/account', { accept: 'text/html' });
+      const page = await at.get('/account/address', { accept: 'text/html' });
+      return [
+        account.text.includes(email),
+        page.text.includes(email),
+        page.text.includes('href="/account/address/code"'),
+      ];
+    };
+    const [first, second] = [freshEmail(), freshEmail()];
+    assert.deepEqual(await shown(browser, first), [false, false, false]);
+    const ask = async (email: string): Promise<void> => {
+      const { fields } = formIn(await browser.get('/account/address', { accept: 'text/html' }));
+      const { text } = await browser.submit('/account/address', { ...fields, email, password: ada.password });
+      assert.match(text, new RegExp(`on its way to ${email}`));
+    };
+    await ask(first);
+    assert.deepEqual(await shown(browser, first), [true, true, true]);
+    assert.deepEqual(await shown(elsewhere, first), [true, true, false], 'the code is for the other browser');
+    later();
+    await ask(second);
+    assert.deepEqual(await shown(browser, second), [true, true, true]);
+    assert.deepEqual(await shown(browser, first), [false, false, true]);
+    service.service.clock.advance(61 * minuteMs);
+    assert.deepEqual(await shown(browser, second), [false, false, false]);
+    await ask(second);
+    await browser.put('/profile/email', { token: await service.tokenFor(second) });
+    assert.deepEqual(await shown(browser, second), [true, true, false], 'as the address of the account');
   });
 
   test('an undo whose old address another account has confirmed: the address stays there', async () => {

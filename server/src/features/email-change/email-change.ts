@@ -105,6 +105,11 @@ export class EmailChange {
     });
   }
 
+  /** Returns the address that was requested last and can still be confirmed. */
+  pendingFor({ userId }: Pick<Session, 'userId'>): Promise<string | undefined> {
+    return this.#needs.tokens.targetOfLive(this.#context.db, userId, emailChangeKind);
+  }
+
   /**
    * Consumes the token, changes the address and gives the session a new token. The old address gets a token that restores
    * it.

@@ -32,7 +32,12 @@ export const emailChange = module({
       account: [
         {
           ...addressSection,
-          state: async ({ email }) => ({ text: html`${email}` }),
+          state: async (session, t) => {
+            const pending = await rule.pendingFor(session);
+            return pending === undefined
+              ? { text: html`${session.email}` }
+              : { text: html`${t('page.address.pending_about', { email: pending })}`, tone: 'weak' };
+          },
         },
       ],
     };

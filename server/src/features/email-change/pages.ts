@@ -38,7 +38,7 @@ export function emailChangePages({
   readonly emailChange: EmailChange;
 }): PageRoutes['routes'] {
   const { path } = addressSection;
-  return formPage<{ hasPassword: boolean }>(pages, {
+  return formPage<{ hasPassword: boolean; pending: string | undefined }>(pages, {
     path,
     summary: 'Page: your address',
     title: 'page.address.title',
@@ -52,11 +52,16 @@ export function emailChangePages({
       // Checked before the form is filled in: the last authentication may be too old.
       if (hashedPassword === null) await stepUp.requireRecent(session);
       else await stepUp.requireRecentSecond(session);
-      return { hasPassword: hashedPassword !== null };
+      return { hasPassword: hashedPassword !== null, pending: await emailChange.pendingFor(session) };
     },
-    body: ({ t, request, inputs, refusal, typed }, { hasPassword }) => {
+    body: ({ t, request, inputs, refusal, typed }, { hasPassword, pending }) => {
       const { email } = sessionOf(request);
+      const { codePath } = emailChangeKind.page;
+      // Only the browser that requested the change can redeem the code.
+      const isAskedHere = cookies.asked.read(request.headers.cookie, emailChangeKind)?.email === pending;
+      const code = isAskedHere ? html`<a href="${codePath}">${t('page.address.code')}</a>` : '';
       return html`<p>${t('page.address.what', { email })}</p>
+        !${pending === undefined ? '' : html`<p class="notice">${t('page.address.pending', { email: pending })} !${code}</p>`}
         <form method="post" action="${path}">
           !${inputs}
           <input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />

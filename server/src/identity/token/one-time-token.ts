@@ -179,6 +179,12 @@ export class OneTimeTokens implements Revocable, Purgeable {
     );
   }
 
+  /** Returns the address that the newest token of the kind which can still be consumed is for. */
+  async targetOfLive(db: Database, userId: number, { kind }: TokenKind): Promise<string | undefined> {
+    const live = await listPendingTokens(db, userId, this.#context.clock());
+    return live.findLast((token) => token.kind === kind)?.target ?? undefined;
+  }
+
   /** Returns whether the user has a token of the kind that can still be consumed. */
   hasLive(db: Database, { id }: User, { kind }: TokenKind): Promise<boolean> {
     return hasPendingToken(db, id, kind, this.#context.clock());
