@@ -198,7 +198,11 @@ const count = { 'test:pass': 0, 'test:fail': 0 };
 try {
   const programs = [];
   for (const job of jobs) programs.push(await writeProgram(folder, job));
+  const ended = new AbortController();
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
+    process.prependOnceListener(signal, () => ended.abort()); // else the processes would go on without this one
   const events = run({
+    signal: ended.signal,
     files: programs,
     concurrency: processes[lane] ?? 1,
     globalSetupPath,
