@@ -5,6 +5,12 @@ import type { KeySet } from './client.ts';
 /** Members of private and symmetric keys (RFC 7518 §6). */
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const minRsaBits = 2048;
+/** Algorithms of assertions, by the type of the key. */
+const algorithmsOfType: Readonly<Record<string, readonly string[]>> = {
+  rsa: ['RS256', 'PS256'],
+  ec: ['ES256'],
+  ed25519: ['EdDSA', 'Ed25519'],
+};
 const maxKeys = 10;
 
 /** Reads a key set, as an object or as JSON; `undefined` after it reported a fault. */
@@ -41,7 +47,11 @@ function parsed(json: string): unknown {
 function keyFault(key: JsonWebKey): string | undefined {
   if (privateMembers.some((name) => name in key))
     return 'contains a private key: register the public part only, and replace this key';
-  if (key['use'] !== undefined && key['use'] !== 'sig') return 'is not for signatures ("use" must be "sig")';
+  const { use, key_ops: operations, kid, alg } = key as Readonly<Record<string, unknown>>;
+  if (use !== undefined && use !== 'sig') return 'is not for signatures ("use" must be "sig")';
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
+    return 'is not for verification ("key_ops" must have "verify", or be left out)';
+  if (kid !== undefined && (typeof kid !== 'string' || kid === '')) return 'has a "kid" that is not a text';
   const form = `must be an RSA key of at least ${minRsaBits} bits, an EC key on P-256, or an Ed25519 key`;
   try {
     const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPublicKey({
@@ -52,7 +62,11 @@ function keyFault(key: JsonWebKey): string | undefined {
       (type === 'rsa' && (details?.modulusLength ?? 0) >= minRsaBits) ||
       (type === 'ec' && details?.namedCurve === 'prime256v1') ||
       type === 'ed25519';
-    return isStrong ? undefined : form;
+    if (!isStrong) return form;
+    const algorithms = algorithmsOfType[type ?? ''] ?? [];
+    return alg === undefined || algorithms.some((one) => one === alg)
+      ? undefined
+      : `has the "alg" ${JSON.stringify(alg)}, which must be ${algorithms.join(' or ')}, or be left out`;
   } catch {
     return form;
   }

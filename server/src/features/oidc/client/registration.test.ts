@@ -150,11 +150,12 @@ test('URIs that can work are accepted', () => {
   assert.equal(clientFaults({ ...wiki, initiate_login_uri: 'http://localhost:3000/login' }).length, 1);
 });
 
-const [rsa, weak, ec, wrongCurve] = [
+const [rsa, weak, ec, wrongCurve, ed25519] = [
   generateKeyPairSync('rsa', { modulusLength: 2048 }),
   generateKeyPairSync('rsa', { modulusLength: 1024 }),
   generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  generateKeyPairSync('ed25519'),
 ];
 const jwk = (pair: typeof rsa): object => pair.publicKey.export({ format: 'jwk' });
 const jwks = { keys: [jwk(rsa), jwk(ec)] };
@@ -192,6 +193,20 @@ const refused: readonly (readonly [input: Input, ...faults: readonly string[]])[
     { ...wiki, grant_types: ['authorization_code'], scopes: ['openid', 'offline_access'] },
     'scopes has offline_access',
   ],
+  [{ ...wiki, scopes: ['profile', 'email'] }, 'scopes has profile and email without openid'],
+  [{ ...wiki, scopes: ['orders:read'], skip_pkce: true }, 'skip_pkce needs the scope openid'],
+  [
+    { name: 'TV', grant_types: ['device_code'], scopes: ['openid'], skip_pkce: true },
+    'skip_pkce has no effect without the grant authorization_code',
+  ],
+  ...(['refresh_idle_days', 'refresh_max_days', 'refresh_grace_seconds'] as const).map(
+    (name) =>
+      [
+        { ...wiki, grant_types: ['authorization_code'], scopes: ['openid'], [name]: 60 },
+        `${name} has no effect without the grant refresh_token`,
+      ] as const,
+  ),
+  [{ ...service, id_token_seconds: 300 }, 'id_token_seconds has no effect'],
   [
     { ...wiki, kind: 'browser', grant_types: ['authorization_code', 'client_credentials'] },
     'grant_types has',
@@ -223,6 +238,18 @@ const refused: readonly (readonly [input: Input, ...faults: readonly string[]])[
     { ...wiki, jwks: { keys: [{ ...jwk(ec), use: 'enc' }] } },
     'jwks has a key (number 1) that is not for signatures',
   ],
+  [
+    { ...wiki, jwks: { keys: [{ ...jwk(ec), key_ops: ['sign'] }] } },
+    'jwks has a key (number 1) that is not for verification',
+  ],
+  [{ ...wiki, jwks: { keys: [{ ...jwk(ec), kid: 7 }] } }, 'jwks has a key (number 1) that has a "kid" that'],
+  ...Object.entries({ RS256: ec, ES384: ec, none: ec, RS512: rsa, ES256: rsa, 'RSA-OAEP': rsa }).map(
+    ([alg, pair]) =>
+      [
+        { ...wiki, jwks: { keys: [{ ...jwk(pair), alg }] } },
+        `jwks has a key (number 1) that has the "alg" "${alg}", which`,
+      ] as const,
+  ),
   [{ ...wiki, accept_token_endpoint_audience: true }, 'accept_token_endpoint_audience has no effect'],
   [{ ...wiki, kind: 'browser', skip_pkce: true }, 'skip_pkce is for web clients only'],
   [{ ...wiki, kind: 'browser', resource_of: ['https://api.example.org'] }, 'resource_of is not possible'],
@@ -309,6 +336,19 @@ test('a client is the same after it was written as fields', () => {
     ['device'],
     'no field is lost',
   );
+});
+
+test('keys may say what they are for', () => {
+  const algorithms = { ES256: ec, RS256: rsa, PS256: rsa, EdDSA: ed25519, Ed25519: ed25519 };
+  for (const [alg, pair] of Object.entries(algorithms))
+    assert.deepEqual(
+      clientFaults({
+        ...wiki,
+        jwks: { keys: [{ ...jwk(pair), alg, use: 'sig', key_ops: ['verify'], kid: 'k' }] },
+      }),
+      [],
+      alg,
+    );
 });
 
 test('resources are refused that cannot work', () => {

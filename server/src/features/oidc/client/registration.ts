@@ -18,6 +18,13 @@ const grantsOfKind: Readonly<Record<ClientKind, readonly GrantType[]>> = {
   service: ['client_credentials'],
 };
 const defaultGrants: readonly GrantType[] = ['authorization_code', 'refresh_token'];
+const defaultLifetimes = {
+  access_token_seconds: 600,
+  id_token_seconds: 600,
+  refresh_idle_days: 30,
+  refresh_max_days: 180,
+  refresh_grace_seconds: 30,
+} as const;
 
 /**
  * Returns a client that works.
@@ -69,11 +76,11 @@ function clientOf(id: string, values: ClientValues): NewClient {
     acceptsTokenEndpointAudience: values.accept_token_endpoint_audience ?? false,
     resourceOf: values.resource_of ?? [],
     lifetimes: {
-      accessTokenSeconds: values.access_token_seconds ?? 600,
-      idTokenSeconds: values.id_token_seconds ?? 600,
-      refreshIdleDays: values.refresh_idle_days ?? 30,
-      refreshMaxDays: values.refresh_max_days ?? 180,
-      refreshGraceSeconds: values.refresh_grace_seconds ?? 30,
+      accessTokenSeconds: values.access_token_seconds ?? defaultLifetimes.access_token_seconds,
+      idTokenSeconds: values.id_token_seconds ?? defaultLifetimes.id_token_seconds,
+      refreshIdleDays: values.refresh_idle_days ?? defaultLifetimes.refresh_idle_days,
+      refreshMaxDays: values.refresh_max_days ?? defaultLifetimes.refresh_max_days,
+      refreshGraceSeconds: values.refresh_grace_seconds ?? defaultLifetimes.refresh_grace_seconds,
     },
   };
 }
@@ -104,9 +111,8 @@ function ruleFaults(client: NewClient, values: ClientValues): NamedFault[] {
     ...authenticationFaults(client),
     ...scopeFaults(client),
     ...(client.kind === 'service' ? serviceFaults(values) : []),
-    ...(client.kind !== 'web' && client.skipsPkce
-      ? [['skip_pkce', 'is for web clients only: without a secret, nothing else protects a code'] as const]
-      : []),
+    ...(client.skipsPkce ? pkceFaults(client) : []),
+    ...(client.grantTypes.includes('refresh_token') ? [] : refreshFaults(values)),
     ...(values.backchannel_logout_session_required !== undefined && client.backchannelLogoutUri === undefined
       ? [['backchannel_logout_session_required', 'has no effect without backchannel_logout_uri'] as const]
       : []),
@@ -163,9 +169,38 @@ function scopeFaults({ kind, scopes, grantTypes }: NewClient): NamedFault[] {
   const needsUser = scopes.filter((scope) => standardScopes.includes(scope));
   if (kind === 'service')
     return needsUser.map((scope) => ['scopes', `has ${scope}, which needs a user; a service has none`]);
-  return scopes.includes('offline_access') && !grantTypes.includes('refresh_token')
-    ? [['scopes', 'has offline_access, which needs the grant refresh_token']]
-    : [];
+  const faults: NamedFault[] = [];
+  if (scopes.includes('offline_access') && !grantTypes.includes('refresh_token'))
+    faults.push(['scopes', 'has offline_access, which needs the grant refresh_token']);
+  // Their claims are in the ID token and at the userinfo endpoint, and both need openid.
+  const claiming = scopes.includes('openid')
+    ? []
+    : ['profile', 'email'].filter((one) => scopes.includes(one));
+  if (claiming.length > 0)
+    faults.push(['scopes', `has ${claiming.join(' and ')} without openid, which opens their claims`]);
+  return faults;
+}
+
+function pkceFaults({ kind, scopes, grantTypes }: NewClient): NamedFault[] {
+  const name = 'skip_pkce';
+  if (kind !== 'web')
+    return [[name, 'is for web clients only: without a secret, nothing else protects a code']];
+  if (!grantTypes.includes('authorization_code'))
+    return [[name, 'has no effect without the grant authorization_code']];
+  return scopes.includes('openid')
+    ? []
+    : [[name, 'needs the scope openid: without PKCE a sign-in must have a nonce']];
+}
+
+/** A field that has its default says nothing: `fieldsOf` writes it too. */
+function isChanged(name: keyof typeof defaultLifetimes, values: ClientValues): boolean {
+  return (values[name] ?? defaultLifetimes[name]) !== defaultLifetimes[name];
+}
+
+function refreshFaults(values: ClientValues): NamedFault[] {
+  return (['refresh_idle_days', 'refresh_max_days', 'refresh_grace_seconds'] as const)
+    .filter((name) => isChanged(name, values))
+    .map((name) => [name, 'has no effect without the grant refresh_token']);
 }
 
 /** Fields about users. */
@@ -181,9 +216,10 @@ const userFields = [
 ] as const;
 
 function serviceFaults(values: ClientValues): NamedFault[] {
-  return userFields
-    .filter((name) => values[name] !== undefined)
-    .map((name) => [name, 'has no effect: a service has no users']);
+  const given = userFields.filter((name) => values[name] !== undefined);
+  return [...given, ...(isChanged('id_token_seconds', values) ? (['id_token_seconds'] as const) : [])].map(
+    (name) => [name, 'has no effect: a service has no users'],
+  );
 }
 
 function uriFaults({ kind, ...client }: NewClient): NamedFault[] {

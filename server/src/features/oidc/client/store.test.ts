@@ -6,7 +6,7 @@ import { onEachEngine, withDatabase } from '../../../../test/support/engines.ts'
 import { UniqueViolation } from '../../../db/database.ts';
 import { clientDefaults } from '../test/client-defaults.ts';
 import { deviceGrant, mayUse, type NewClient, type NewResource } from './client.ts';
-import { extraClientProperties, metadataOf } from './metadata.ts';
+import { extraClientProperties, metadataOf } from '../session/client-metadata.ts';
 import { createClientSecret, digestOfSecret, hasSecretForm, isSecret } from './secret.ts';
 import {
   addClient,

@@ -3,7 +3,7 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { dayMs, secondMs } from '../../../kit/clock.ts';
 import type { Languages } from '../../../kit/language.ts';
-import { extraClientProperties, type ExtraClientMetadata } from '../client/metadata.ts';
+import { extraClientProperties, type ExtraClientMetadata } from '../session/client-metadata.ts';
 import type { Resource } from '../client/client.ts';
 import { acrValues } from '../session/acr.ts';
 import type { EngineClient } from '../session/account.ts';

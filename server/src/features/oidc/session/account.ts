@@ -6,7 +6,7 @@ import { findMetadata, findUserBySubject } from '../../../user/details-store.ts'
 import type { Metadata } from '../../../user/details.ts';
 import type { User } from '../../../user/user.ts';
 import { isForAll, mayUse } from '../client/client.ts';
-import type { ExtraClientMetadata } from '../client/metadata.ts';
+import type { ExtraClientMetadata } from './client-metadata.ts';
 
 /** An account, with its user for our own code. */
 export interface UserAccount extends Account {

@@ -7,7 +7,7 @@ import type { Database } from '../../../db/database.ts';
 import type { ColumnCipher } from '../../../keys/sealed.ts';
 import { findUserBySubject } from '../../../user/details-store.ts';
 import { findUserById } from '../../../user/store.ts';
-import { metadataOf } from '../client/metadata.ts';
+import { metadataOf } from '../session/client-metadata.ts';
 import { findGrant, removeGrant, saveGrant } from '../grant/grant-store.ts';
 import { findInteraction, removeInteraction, saveInteraction } from '../grant/interaction-store.ts';
 import {

@@ -1,6 +1,6 @@
 // Returns a client as oidc-provider reads it: metadata of dynamic registration (RFC 7591 §2), and properties of ours.
 import type { ClientMetadata } from 'oidc-provider';
-import { hasSecret, standardScopes, type Client } from './client.ts';
+import { hasSecret, standardScopes, type Client } from '../client/client.ts';
 
 /** Names of our properties, for `extraClientMetadata.properties` of the library. */
 export const extraClientProperties = [
