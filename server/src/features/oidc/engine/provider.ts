@@ -22,7 +22,8 @@ import {
 import { adapterFor, type AdapterParts } from '../token/adapter.ts';
 import { resourceServerOf, staticConfiguration, type ConfigurationParts } from './configuration.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
-import { loadGrant } from '../session/consent.ts';
+import { loadGrant, requestedOf } from '../session/consent.ts';
+import { namesOf } from '../session/requested-access.ts';
 import { createPolicy, type PolicyParts } from '../session/policy.ts';
 import { faultOfState } from '../session/state-limit.ts';
 import type { DeviceInfo, DevicePolls } from '../token/device-polls.ts';
@@ -72,6 +73,14 @@ export function createProvider(
       state: (_ctx, state) => {
         const fault = faultOfState(state);
         if (fault !== undefined) throw new errors.InvalidRequest(fault);
+      },
+      // The engine would ask the person, and then answer that access was denied (RFC 6749 §3.3).
+      scope: (ctx) => {
+        if (namesOf(requestedOf(ctx)).length === 0)
+          throw new errors.CustomOIDCProviderError(
+            'invalid_scope',
+            'request openid, or a scope of a resource that the request names',
+          );
       },
     },
     rotateRefreshToken: () => currentUnit()?.replay === undefined,
