@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { secondMs, systemClock, type Clock } from '../../kit/clock.ts';
 import type { ClientAddress } from '../limit/client-address.ts';
@@ -13,6 +14,16 @@ export const changesNothing: object = { changesNothing: true } satisfies ReadCon
 
 interface ReadConfig {
   changesNothing?: boolean;
+}
+
+const reasons = new WeakMap<IncomingMessage, object>();
+
+/** Adds to the line of a request why it was refused, where the reply must not say so. The facts contain no secret. */
+export function noteReason(
+  request: IncomingMessage,
+  facts: { readonly reason: string; readonly client?: string | undefined },
+): void {
+  reasons.set(request, facts);
 }
 
 /**
@@ -50,6 +61,7 @@ function factsOf(request: FastifyRequest, reply: FastifyReply): object {
     path: request.url.split('?', 1)[0], // without the query, which may contain a token
     status: reply.statusCode,
     ms: Math.round(reply.elapsedTime * 10) / 10,
+    ...reasons.get(request.raw),
   };
 }
 

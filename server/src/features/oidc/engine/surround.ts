@@ -7,6 +7,7 @@ import { costOf } from '../token/request-cost.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 import { correctError } from '../wire/error-code.ts';
 import { allowFormPost } from '../wire/form-post.ts';
+import { noteRefusals } from '../wire/refusal-reason.ts';
 import { settle, type SettleParts } from './settle.ts';
 
 export interface SurroundParts extends SettleParts {
@@ -46,6 +47,7 @@ export function surround(provider: Provider, parts: SurroundParts): void {
     parts.limit.note(kind, parts.sourceOf(ctx).network ?? '', costOf(ctx, unit));
   });
   provider.on('server_error', (_ctx: unknown, error: Error) => parts.logFailure(error));
+  noteRefusals(provider);
 }
 
 /**

@@ -1,0 +1,83 @@
+// The log says why a request of an application was refused: the replies say less, so that attackers learn nothing.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { startService } from '../../../../test/support/service.ts';
+import { memberOf } from '../../../../test/support/request.ts';
+import { TestKey } from '../test/program.ts';
+
+test('the log line of a refused request of an application has the reason', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bienvenue-reasons-'));
+  const key = await TestKey.create();
+  const file = join(folder, 'clients.toml');
+  const jwk = Object.entries(key.jwk).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  writeFileSync(
+    file,
+    `[client.robot]\nname = "Robot"\nkind = "service"\njwks = { keys = [{ ${jwk.join(', ')} }] }\n`,
+  );
+  const service = await startService({ DATA_DIR: folder, CLIENTS_FILE: file });
+  t.after(async () => {
+    await service.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const issuer = String(
+    memberOf(await (await fetch(`${service.baseUrl}/.well-known/openid-configuration`)).json(), 'issuer'),
+  );
+
+  /** Sends a request and returns its line in the log, which is written shortly after the reply. */
+  const lineOf = async (
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Readonly<Record<string, unknown>>> => {
+    const from = service.lines.length;
+    const reply = await fetch(service.baseUrl + path, {
+      method: 'POST',
+      headers: { ...headers },
+      body: new URLSearchParams(fields),
+    });
+    await reply.text();
+    for (let i = 0; i < 250; i += 1) {
+      const line = service.lines.slice(from).find((one) => one.includes(`"${path}"`));
+      if (line !== undefined) {
+        const facts = JSON.parse(line) as Readonly<Record<string, unknown>>;
+        assert.equal(facts['status'], reply.status);
+        return facts;
+      }
+      await pause(20);
+    }
+    return assert.fail('The log has no line for the request');
+  };
+
+  const secret = 'bvs_a_secret_in_a_header';
+  const basic = { authorization: `Basic ${Buffer.from(`nobody:${secret}`).toString('base64')}` };
+  for (const endpoint of ['token', 'introspect', 'revoke', 'par', 'device-authorization'])
+    assert.equal((await lineOf(`/oauth/${endpoint}`, {}, basic))['reason'], 'client not found', endpoint);
+  const bearer = { authorization: 'Bearer bva_unknown' };
+  assert.equal((await lineOf('/oauth/userinfo', {}, bearer))['reason'], 'access token not found');
+
+  const assertion = async (aud: string): Promise<Record<string, string>> => ({
+    grant_type: 'client_credentials',
+    client_assertion: await key.assertion('robot', { aud }),
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  });
+  const wrong = await lineOf('/oauth/token', await assertion(`${issuer}/oauth/token`));
+  assert.deepEqual(
+    [wrong['client'], wrong['reason']],
+    ['robot', 'audience (aud) must be the issuer identifier'],
+  );
+  const refused = { ...(await assertion(issuer)), grant_type: 'authorization_code' };
+  assert.match(String((await lineOf('/oauth/token', refused))['reason']), /grant type is not allowed/);
+  const unreadable = {
+    ...(await assertion(issuer)),
+    client_assertion: `e30.${btoa('{"a":"private text"')}.x`,
+    client_id: 'robot',
+  };
+  assert.match(String((await lineOf('/oauth/token', unreadable))['reason']), /payload/);
+  const log = service.lines.join('\n');
+  for (const text of [secret, 'bva_unknown', 'private text', await key.assertion('robot', { aud: issuer })])
+    assert.ok(!log.includes(text), text);
+});
