@@ -37,6 +37,7 @@ export const oidc = module({
     });
     const provider = (): ReturnType<typeof engine.provider> => engine.provider();
     const ending = buildEndSession({ clock, keyring, pages, cookies, sessions, view, refusals, provider });
+    const refuse: (typeof refusals)['addressOf'] = (refusal) => refusals.addressOf(refusal);
     const trustsAddresses = options.oidcAssumeEmailVerified;
     const devices = { context, keyring, pages, secondFactors, view, provider, trustsAddresses };
     const applications = buildApplications({ db, clock, events, pages });
@@ -45,7 +46,7 @@ export const oidc = module({
       starts: registryStarts(context, options.clientsFile),
       routes: [
         { access: 'open', json: programRoutes({ engine, limit, sessionCookie }) },
-        { access: 'optional', json: browserRoutes({ engine, limit, sessionCookie }) },
+        { access: 'optional', json: browserRoutes({ engine, limit, refuse, sessionCookie }) },
         { access: 'optional', pages: interactionPages(asking) },
         { access: 'optional', json: ending.routes },
         { access: 'optional', pages: ending.pages },

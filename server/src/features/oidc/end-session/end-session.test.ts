@@ -125,6 +125,48 @@ onEachEngine('an application signs a user out', (engine) => {
     }
   });
 
+  test('to its own sign-in page, if only an ID token that is not ours names the application', async () => {
+    const app = await site.application({ name: 'Plans' });
+    const person = await site.person();
+    const [head, payload, signature] = (await idToken(person, app)).split('.');
+    const none = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
+    for (const hint of [`${none}.${payload}.`, `${head}.${payload}.${signature?.slice(0, -8)}AAAAAAAA`]) {
+      const query = { id_token_hint: hint, post_logout_redirect_uri: home, state: 's' };
+      const page = await person.visit(logoutUrl(query));
+      assert.match(textOf(page.text), /An application asks to sign you out/);
+      const unregistered = { ...query, post_logout_redirect_uri: 'https://evil.example/' };
+      assert.match(textOf((await person.visit(logoutUrl(unregistered))).text), /Sign out\?/);
+      const named = await person.visit(logoutUrl({ ...query, client_id: app.id }));
+      assert.match(textOf(named.text), /Plans asks to sign you out/, 'the client named itself too');
+      assert.match(textOf((await person.submit(page)).text), /You are signed out/);
+      await person.signIn();
+      assert.equal((await person.submit(await person.visit(named.url))).url, `${home}?state=s`);
+      await person.signIn();
+    }
+  });
+
+  test('never by a request that names a parameter twice, or whose form is too long, and says so', async () => {
+    const app = await site.application();
+    const person = await site.person();
+    const hint = await idToken(person, app);
+    for (const name of ['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales']) {
+      const page = await person.visit(`${logoutUrl({ id_token_hint: hint })}&${name}=a&${name}=b`);
+      assert.match(
+        textOf(page.text),
+        new RegExp(`Sign-out failed.*invalid_request &#39;${name}&#39; parameter must not be provided twice`),
+      );
+    }
+    const sent = await person.visit('/oauth/end-session', 'POST', { state: 'x'.repeat(9000) });
+    assert.match(textOf(sent.text), /Sign-out failed.*invalid_request the form is longer than 8192 bytes/);
+    const head = await site.service.app.inject({
+      method: 'HEAD',
+      url: logoutUrl({ id_token_hint: hint }),
+      headers: { cookie: `session_id=${person.sessionToken}` },
+    });
+    assert.equal(head.statusCode, 405);
+    assert.equal(await isSignedIn(person), true);
+  });
+
   test('to no address that it has not registered', async () => {
     const app = await site.application({ name: 'Plans' });
     const elsewhere = await site.application();

@@ -5,12 +5,10 @@ import { paths } from '../../../page/paths.ts';
 import { faultOfState } from '../session/state-limit.ts';
 
 /** Parameters of the request that are used. */
-export interface LogoutParameters {
-  readonly id_token_hint?: string | undefined;
-  readonly client_id?: string | undefined;
-  readonly post_logout_redirect_uri?: string | undefined;
-  readonly state?: string | undefined;
-}
+const names = ['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales'] as const;
+
+/** The parameters, as a query has them. */
+export type LogoutParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** The ID token that an application presents: an expired one too, but signed by a key of the service. */
 interface PresentedIdToken {
@@ -48,24 +46,37 @@ export async function readLogoutRequest(
   provider: Provider,
   parameters: LogoutParameters,
 ): Promise<LogoutRequest | LogoutFault> {
-  const { id_token_hint: hint, client_id: givenId, post_logout_redirect_uri: uri, state } = parameters;
+  const repeated = names.find((name) => Array.isArray(parameters[name]));
+  if (repeated !== undefined) {
+    const description = `'${repeated}' parameter must not be provided twice`; // as the engine says
+    return { error: 'invalid_request', description };
+  }
+  const {
+    id_token_hint: hint,
+    client_id: givenId,
+    post_logout_redirect_uri: uri,
+    state,
+  } = parameters as Readonly<Partial<Record<(typeof names)[number], string>>>; // none is repeated
   const audience = hint === undefined ? undefined : audienceOf(hint);
   if (givenId !== undefined && audience !== undefined && givenId !== audience)
     return { error: 'invalid_request', description: 'client_id does not match the id_token_hint' };
   const fault = faultOfState(state);
   if (fault !== undefined) return { error: 'invalid_request', description: fault };
   const clientId = givenId ?? audience;
-  const client = clientId === undefined ? undefined : await provider.Client.find(clientId);
-  if (givenId !== undefined && client === undefined)
+  const named = clientId === undefined ? undefined : await provider.Client.find(clientId);
+  if (givenId !== undefined && named === undefined)
     return { error: 'invalid_client', description: 'client_id is not registered' };
+  const idToken =
+    hint === undefined || named === undefined ? undefined : await validIdToken(provider, hint, named);
+  // Nothing of an ID token is used that is not ours, also not its client (RP-Initiated Logout 1.0 §4).
+  const client = givenId === undefined && idToken === undefined ? undefined : named;
   const clientName = client?.clientName;
   if (client !== undefined && uri !== undefined && !client.postLogoutRedirectUriAllowed(uri)) {
     const description = 'post_logout_redirect_uri is not registered';
     return { error: 'invalid_request', description, clientName };
   }
   return {
-    idToken:
-      hint === undefined || client === undefined ? undefined : await validIdToken(provider, hint, client),
+    idToken,
     clientName,
     // Without a client the URI is not registered.
     target: client === undefined || uri === undefined ? undefined : withState(uri, state),

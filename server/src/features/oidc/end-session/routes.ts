@@ -1,16 +1,15 @@
 // The endpoint at which applications sign a user out (OpenID Connect RP-Initiated Logout 1.0). It ends a session without
 // a question only if the application presents an ID token of this session: a link on any page must not sign users out.
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import Type, { type Static } from 'typebox';
 import type Provider from 'oidc-provider';
 import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
+import { formAsQuery } from '../../../http/form-query.ts';
 import { addressOf } from '../../../http/markup.ts';
 import type { PageKit } from '../../../page/page.ts';
 import type { BrowserCookies } from '../../../identity/guard.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import type { Refusals } from '../session/refusal.ts';
-import { asQuery } from '../engine/routes.ts';
 import type { SealedState } from '../session/sealed-state.ts';
 import type { SessionView } from '../session/session-view.ts';
 import { afterLogout, readLogoutRequest, type LogoutQuestion } from './logout-request.ts';
@@ -25,28 +24,21 @@ export interface EndSessionParts {
   readonly questions: SealedState<LogoutQuestion>;
 }
 
-const parameter = Type.Optional(Type.String({ maxLength: 2000 }));
-const EndSessionQuery = Type.Object({
-  id_token_hint: Type.Optional(Type.String({ maxLength: 8000 })),
-  client_id: parameter,
-  post_logout_redirect_uri: parameter,
-  state: Type.Optional(Type.String()), // `readLogoutRequest` limits it
-  ui_locales: parameter,
-});
-
 /** The endpoint, at the access level `optional`. */
 export function endSessionRoutes(parts: EndSessionParts): FastifyPluginAsync {
   return async (scope) => {
     scope.get(
       oidcPaths.endSession,
-      { config: otherProtocol, schema: { hide: true, querystring: EndSessionQuery } },
+      // A HEAD would end the session too.
+      { config: otherProtocol, exposeHeadRoute: false, schema: { hide: true } },
       async (request, reply) => endSession(parts, request, reply),
     );
-    // As a GET it brings the session cookie along, which is SameSite=Lax.
     scope.post(
       oidcPaths.endSession,
       { config: { ...forAnySite, ...otherProtocol }, schema: { hide: true } },
-      async (request, reply) => asQuery(request, reply, oidcPaths.endSession),
+      formAsQuery(oidcPaths.endSession, (description) =>
+        parts.refusals.addressOf({ error: 'invalid_request', description, isLogout: true }),
+      ),
     );
   };
 }
@@ -56,7 +48,7 @@ async function endSession(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const query = request.query as Static<typeof EndSessionQuery>;
+  const query = request.query as Readonly<Record<string, string | string[]>>;
   const wanted = await readLogoutRequest(await provider(), query);
   if ('error' in wanted) return reply.redirect(refusals.addressOf({ ...wanted, isLogout: true }), 303);
   const { idToken, clientName, target } = wanted;

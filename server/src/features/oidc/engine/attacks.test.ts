@@ -529,13 +529,13 @@ describe('requests', () => {
     assert.doesNotMatch(form.text, /<script>alert/);
   });
 
-  test('a form of more than 8 kB is sent as a pushed request', async () => {
-    const { status } = await send(site.service.app, {
-      method: 'POST',
-      path: oidcPaths.authorization,
-      fields: { client_id: app.id, state: 'x'.repeat(9000) },
+  test('a form of more than 8 kB is sent as a pushed request, which a page says', async () => {
+    const page = await person.visit(oidcPaths.authorization, 'POST', {
+      client_id: app.id,
+      claims: 'x'.repeat(9000),
     });
-    assert.equal(status, 413);
+    assert.equal(page.status, 400);
+    assert.match(textOf(page.text), /the form is longer than 8192 bytes.*RFC 9126/);
   });
 
   test('A28 types: names of members of all objects are parameters like others', async () => {

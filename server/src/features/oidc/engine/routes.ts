@@ -2,8 +2,8 @@
 // of every reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import type { AuditSource } from '../../../audit/event.ts';
 import { bodyBytes } from '../../../http/body.ts';
+import { formAsQuery } from '../../../http/form-query.ts';
 import type { Cookie } from '../../../http/cookie/cookie.ts';
 import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
 import { costing, storingForStrangers } from '../../../http/limit/limits.ts';
@@ -19,7 +19,7 @@ import '../../../http/problem.ts';
 
 /** Answers a request. The class Engine does it. */
 interface RequestHandler {
-  handle(request: IncomingMessage, response: ServerResponse, source: AuditSource): Promise<void>;
+  handle(request: IncomingMessage, response: ServerResponse, source: FastifyRequest['source']): Promise<void>;
 }
 
 export interface EngineRouteParts {
@@ -27,9 +27,6 @@ export interface EngineRouteParts {
   readonly limit: ClientLimit;
   readonly sessionCookie: Cookie;
 }
-
-/** Longest query that is built from a form. */
-const maxQueryBytes = 8 * 1024;
 
 /** Endpoints that applications call. They read no cookie. */
 const programPaths = {
@@ -73,7 +70,14 @@ export function programRoutes({ engine, limit }: EngineRouteParts): FastifyPlugi
 }
 
 /** The endpoints that browsers visit. */
-export function browserRoutes({ engine, sessionCookie }: EngineRouteParts): FastifyPluginAsync {
+export function browserRoutes({
+  engine,
+  sessionCookie,
+  refuse,
+}: EngineRouteParts & {
+  /** Returns the address of the page of a refusal. */
+  readonly refuse: (refusal: { readonly error: string; readonly description: string }) => string;
+}): FastifyPluginAsync {
   return async (scope) => {
     const handler = browserHandler(engine, sessionCookie);
     const schema = { hide: true };
@@ -82,12 +86,16 @@ export function browserRoutes({ engine, sessionCookie }: EngineRouteParts): Fast
     const config = { ...otherProtocol, ...storingForStrangers(mayWait) };
     scope.get(oidcPaths.authorization, { ...once, config }, handler);
     scope.get(`${oidcPaths.authorization}/:uid`, { ...once, config: otherProtocol }, handler);
-    // By design applications may send the request as a form (OpenID Connect Core 1.0 §3.1.2.1). As a GET it brings the
-    // session cookie along, which is SameSite=Lax.
     scope.post(
       oidcPaths.authorization,
       { config: { ...forAnySite, ...otherProtocol, ...costing(0) }, schema },
-      (request, reply) => asQuery(request, reply, oidcPaths.authorization),
+      // By design applications may send the request as a form (OpenID Connect Core 1.0 §3.1.2.1).
+      formAsQuery(oidcPaths.authorization, (fault) =>
+        refuse({
+          error: 'invalid_request',
+          description: `${fault}: use a pushed authorization request (RFC 9126)`,
+        }),
+      ),
     );
   };
 }
@@ -99,21 +107,6 @@ export function browserRoutes({ engine, sessionCookie }: EngineRouteParts): Fast
 function mayWait(query: unknown): boolean {
   const { prompt, request_uri: pushed } = query as Readonly<Record<string, unknown>>;
   return prompt !== 'none' || pushed !== undefined;
-}
-
-/** Redirects a form to the same path with its fields in the query. */
-export async function asQuery(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  path: string,
-): Promise<FastifyReply> {
-  const fields = Object.entries((request.body ?? {}) as Record<string, string | string[]>);
-  const query = new URLSearchParams(
-    fields.flatMap(([name, value]) => [value].flat().map((one) => [name, one] as [string, string])),
-  ).toString();
-  if (Buffer.byteLength(query) > maxQueryBytes)
-    throw new Problem('body_too_large', { message: 'Use a pushed authorization request (RFC 9126)' });
-  return reply.redirect(`${path}?${query}`, 303);
 }
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
