@@ -16,6 +16,11 @@ import { identifierFault } from './uri.ts';
 /** A JWT cannot be revoked: this bounds how long one of an ended session is accepted. */
 const maxJwtSeconds = 300;
 const maxOpaqueSeconds = 3600;
+const defaultAlg: SigningAlg = 'ES256';
+const defaultSeconds: Readonly<Record<NewResource['tokenFormat'], number>> = {
+  opaque: 600,
+  jwt: maxJwtSeconds,
+};
 
 /** The fields of a resource in a file, and with dashes the options of `bienvenue resource add`. */
 export const resourceFields = {
@@ -51,7 +56,7 @@ export function requireResource({ identifier, ...input }: Input): NewResource {
   const values = readFields(resourceFields, input, faults);
   if (values.name === undefined && !faults.has('name')) faults.add('name', 'is missing');
   const { token_format: tokenFormat = 'opaque' } = values;
-  const tokenSeconds = values.token_seconds ?? (tokenFormat === 'jwt' ? maxJwtSeconds : 600);
+  const tokenSeconds = values.token_seconds ?? defaultSeconds[tokenFormat];
   if (tokenFormat === 'jwt' && tokenSeconds > maxJwtSeconds)
     faults.add('token_seconds', `must be ${maxJwtSeconds} at most for jwt, because a JWT cannot be revoked`);
   for (const scope of values.scopes ?? [])
@@ -68,7 +73,7 @@ export function requireResource({ identifier, ...input }: Input): NewResource {
     name: values.name ?? '',
     scopes: values.scopes ?? [],
     tokenFormat,
-    alg: values.alg ?? 'ES256',
+    alg: values.alg ?? defaultAlg,
     tokenSeconds,
   };
 }
@@ -83,5 +88,15 @@ export function fieldsOfResource(resource: NewResource): Input {
     token_format: tokenFormat,
     ...(tokenFormat === 'jwt' && { alg }),
     token_seconds: tokenSeconds,
+  };
+}
+
+/** Returns the fields that a change starts from, without the defaults that follow from the format. */
+export function chosenFieldsOf(resource: NewResource): Input {
+  const { alg, token_seconds: seconds, ...fields } = fieldsOfResource(resource);
+  return {
+    ...fields,
+    ...(alg !== undefined && alg !== defaultAlg && { alg }),
+    ...(seconds !== defaultSeconds[resource.tokenFormat] && { token_seconds: seconds }),
   };
 }

@@ -18,7 +18,7 @@ import { findClient, listClients, listSecrets } from '../client/store.ts';
 import { describe, describeChanges, report, shownValue } from './client-output.ts';
 import { Clients, defaultOverlapMs } from './clients.ts';
 import { applyFile, planFile } from './file-apply.ts';
-import { addFlags, clientFlags, inputOf, requireChange } from './flags.ts';
+import { addFlags, clientFlags, inputOf, requireChange, unsetOption } from './flags.ts';
 import type { RegistryCommandParts } from './options.ts';
 
 type Context = FeatureCommandContext<RegistryCommandParts>;
@@ -158,33 +158,19 @@ function setCommand(context: Context): Command {
     .argument('<id>')
     .description('change settings of a client; lists are replaced as a whole');
   return addFlags(command, clientFields, clientFlags)
-    .option('--unset <field>', 'reset a field to its default, by its name in the file. Repeatable', unset)
+    .addOption(unsetOption(clientFields))
     .option('--json', 'print JSON')
-    .action(
-      (
-        id: string,
-        { json = false, unset: names, ...flags }: Flags & { readonly unset?: readonly string[] },
-      ) =>
-        context.withData(async (parts) => {
-          const input = {
-            ...Object.fromEntries((names ?? []).map((name) => [name, null])),
-            ...inputOf(clientFlags, flags),
-          };
-          requireChange(input, 'client set');
-          report(
-            json,
-            parts.options,
-            await clientsOf(parts).update(id, input, change),
-            `Client ${id} was changed.`,
-          );
-        }),
+    .action((id: string, { json = false, ...flags }: Flags) =>
+      context.withData(async (parts) => {
+        const input = requireChange(clientFlags, flags, 'client set');
+        report(
+          json,
+          parts.options,
+          await clientsOf(parts).update(id, input, change),
+          `Client ${id} was changed.`,
+        );
+      }),
     );
-}
-
-function unset(value: string, earlier: readonly string[] = []): readonly string[] {
-  if (!Object.hasOwn(clientFields, value))
-    throw new InvalidArgumentError(`It must be one of ${Object.keys(clientFields).join(', ')}.`);
-  return [...earlier, value];
 }
 
 const maxOverlapHours = 720;

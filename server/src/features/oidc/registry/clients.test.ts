@@ -250,6 +250,31 @@ onEachEngine('the rules of clients', (engine) => {
     ]);
   });
 
+  test('a default of a resource follows from its format, also when the format changes', async () => {
+    const formats = ['opaque', 'jwt'] as const;
+    for (const from of formats)
+      for (const to of formats.filter((format) => format !== from)) {
+        const fresh = (format: string): ReturnType<typeof requireResource> =>
+          requireResource({ identifier: api, name: 'Orders', token_format: format });
+        await resources.add(fresh(from), change);
+        assert.deepEqual(
+          await resources.update(api, { token_format: to }, change),
+          fresh(to),
+          `${from} ${to}`,
+        );
+        await resources.remove(api, change);
+      }
+    const chosen = { identifier: api, name: 'Orders', token_format: 'jwt', alg: 'RS256', token_seconds: 60 };
+    await resources.add(requireResource(chosen), change);
+    await assert.rejects(
+      resources.update(api, { token_format: 'opaque' }, change),
+      refusal('invalid_request', /alg has no effect/),
+    );
+    const opaque = await resources.update(api, { token_format: 'opaque', alg: null }, change);
+    assert.equal(opaque.tokenSeconds, 60, 'what the operator chose stays');
+    await resources.remove(api, change);
+  });
+
   test('what the clients file manages is changed there only', async () => {
     const owned = new Clients({ ...service.core.context, fileOwner: 'file:clients' });
     const managed = { ...change, managedBy: 'file:clients' };

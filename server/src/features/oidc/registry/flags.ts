@@ -1,6 +1,6 @@
 // The options of the commands that add and change clients and resources: one for each field.
 import { readFileSync } from 'node:fs';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { UsageError } from '../../../operation/refusal.ts';
 import type { clientFields } from '../client/client-fields.ts';
 import type { FieldTable, Input } from '../client/field.ts';
@@ -108,8 +108,30 @@ function contentOf(path: string): string {
   }
 }
 
-/** @throws {UsageError} if no option of a command is given that changes something. */
-export function requireChange(input: object, command: string): void {
+/** Returns the option that resets fields to their defaults. */
+export function unsetOption(table: FieldTable): Option {
+  const says = 'reset a field to its default, by its name in the file. Repeatable';
+  return new Option('--unset <field>', says).argParser(
+    (value: string, earlier: readonly string[] | undefined) => {
+      if (!Object.hasOwn(table, value))
+        throw new InvalidArgumentError(`It must be one of ${Object.keys(table).join(', ')}.`);
+      return [...(earlier ?? []), value];
+    },
+  );
+}
+
+/**
+ * Returns the fields that the options of a command change; null resets one.
+ * @throws {UsageError} if none is given.
+ */
+export function requireChange(
+  flags: Flags,
+  given: Readonly<Record<string, unknown>> & { readonly unset?: readonly string[] },
+  command: string,
+): Input {
+  const reset = Object.fromEntries((given.unset ?? []).map((name) => [name, null]));
+  const input = { ...reset, ...inputOf(flags, given) };
   if (Object.keys(input).length === 0)
     throw new UsageError(`Give at least one option: see bienvenue ${command} --help`);
+  return input;
 }

@@ -6,7 +6,7 @@ import type { Input } from '../client/field.ts';
 import { fieldsOfResource, requireResource, resourceFields } from '../client/resource.ts';
 import { listResources } from '../client/store.ts';
 import { Resources } from './resources.ts';
-import { addFlags, inputOf, requireChange, resourceFlags } from './flags.ts';
+import { addFlags, inputOf, requireChange, resourceFlags, unsetOption } from './flags.ts';
 import type { RegistryCommandParts } from './options.ts';
 
 type Flags = Readonly<Record<string, unknown>> & { readonly json?: boolean };
@@ -33,11 +33,11 @@ export function resourceCommand(context: FeatureCommandContext<RegistryCommandPa
 
   addFlags(command.command('set <identifier>'), resourceFields, resourceFlags)
     .description('change settings of a resource; its scopes are replaced as a whole')
+    .addOption(unsetOption(resourceFields))
     .option('--json', 'print JSON')
     .action((identifier: string, { json = false, ...flags }: Flags) =>
       context.withData(async (parts) => {
-        const input = inputOf(resourceFlags, flags);
-        requireChange(input, 'resource set');
+        const input = requireChange(resourceFlags, flags, 'resource set');
         const resource = await resourcesOf(parts).update(identifier, input, change);
         print(json, fieldsOfResource(resource), `Resource ${identifier} was changed`);
       }),

@@ -3,7 +3,7 @@ import { fieldProblem, Problem } from '../../../kit/problem.ts';
 import type { Database } from '../../../db/database.ts';
 import type { NewResource, Resource } from '../client/client.ts';
 import type { Input } from '../client/field.ts';
-import { fieldsOfResource, requireResource } from '../client/resource.ts';
+import { chosenFieldsOf, fieldsOfResource, requireResource } from '../client/resource.ts';
 import { findResource, listClients, putResource, removeResource } from '../client/store.ts';
 import { changedFields, merged, requireFree, type Change, type RegistryParts } from './change.ts';
 import { registryEvents as kinds } from './event.ts';
@@ -33,7 +33,7 @@ export class Resources {
   update(identifier: string, input: Input, change: Change): Promise<NewResource> {
     return this.#parts.db.transaction(async (tx) => {
       const existing = await this.#require(tx, identifier, change.managedBy);
-      const resource = requireResource(merged(fieldsOfResource(existing), input));
+      const resource = requireResource(merged(chosenFieldsOf(existing), input));
       await this.#replace(tx, existing, resource, change);
       return resource;
     });

@@ -104,7 +104,7 @@ test('client add has an option for each field', async () => {
     '--backchannel-logout-session-required': 'false',
     '--initiate-login-uri': 'https://full.example.org/login',
     '--scope': 'openid',
-    '--grant-type': 'authorization_code',
+    '--grant-type': 'authorization_code --grant-type refresh_token',
     '--device': 'true',
     '--auth-method': 'private_key_jwt',
     '--jwks': file,
@@ -141,7 +141,7 @@ test('client add has an option for each field', async () => {
     backchannel_logout_session_required: false,
     initiate_login_uri: 'https://full.example.org/login',
     scopes: ['openid'],
-    grant_types: ['authorization_code', 'device_code'],
+    grant_types: ['authorization_code', 'refresh_token', 'device_code'],
     token_endpoint_auth_method: 'private_key_jwt',
     jwks: { keys: [key] },
     id_token_signed_response_alg: 'ES256',
@@ -262,6 +262,14 @@ test('resources are added, changed, listed and removed', async () => {
     /^https:\/\/api\.example\.org\/ +Orders +jwt +60 s +- +a b$/m,
   );
   await fails(`resource set ${api} --token-seconds 301`, 2, /token_seconds must be 300 at most/);
+  await fails(`resource set ${api} --token-format opaque`, 2, /alg has no effect/);
+  await fails(`resource set ${api} --unset identifier`, 2, /must be one of name, scopes, token_format/);
+  assert.deepEqual(await json(`resource set ${api} --token-format opaque --unset alg --unset scopes`), {
+    identifier: api,
+    name: 'Orders',
+    token_format: 'opaque',
+    token_seconds: 60,
+  });
   await json(`resource remove ${api}`);
   await fails(`resource remove ${api}`, 1, /^No resource has the identifier/);
   assert.deepEqual(Object.keys(resourceFlags), Object.keys(resourceFields));
