@@ -1,6 +1,7 @@
 // Every change to the inside of the engine, one per function. Each has a test that fails without it
 // (patches.test.ts): an update of the engine that moves what is patched shows there.
 import type Provider from 'oidc-provider';
+import type { errors as Errors } from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
 import { limitScopes } from '../wire/scope-limit.ts';
@@ -14,6 +15,7 @@ import { tokenPrefixes } from '../token/token-form.ts';
 import { useIdentifiersOnce, type UsedOnceParts } from '../token/used-once.ts';
 
 export interface PatchParts extends UsedOnceParts {
+  readonly errors: Pick<typeof Errors, 'InvalidClientAuth' | 'InvalidDpopProof'>;
   readonly db: Database;
   readonly clock: Clock;
   readonly origin: string;
@@ -97,13 +99,16 @@ function prefixTokens(provider: Provider): void {
 
 /** Secrets are stored as digests, and a client may have two of them while it changes from one to the other. Too many wrong ones refuse
  * right ones too, so that guessing is useless. */
-function compareSecrets(provider: Provider, { db, clock, limit, networkOf }: PatchParts): void {
+function compareSecrets(provider: Provider, { db, clock, errors, limit, networkOf }: PatchParts): void {
   inside(provider.Client.prototype)['compareClientSecret'] = async function compareClientSecret(
     this: { readonly clientId: string },
     given: string,
   ): Promise<boolean> {
     const network = networkOf();
-    if (!limit.maySecretBeTried(this.clientId, network)) return false;
+    if (!limit.maySecretBeTried(this.clientId, network))
+      throw new errors.InvalidClientAuth(
+        'too many wrong secrets from this network in a minute: wait, then use the right one',
+      );
     const matches = isSecret(
       currentUnit()?.seen.secrets.get(this.clientId) ?? (await listLiveSecrets(db, this.clientId, clock())),
       given,

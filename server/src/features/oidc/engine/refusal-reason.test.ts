@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startService } from '../../../../test/support/service.ts';
 import { memberOf } from '../../../../test/support/request.ts';
+import { digestOfSecret } from '../client/secret.ts';
 import { TestKey } from '../test/program.ts';
 
 test('the log line of a refused request of an application has the reason', async (t) => {
@@ -16,7 +17,8 @@ test('the log line of a refused request of an application has the reason', async
   const jwk = Object.entries(key.jwk).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
   writeFileSync(
     file,
-    `[client.robot]\nname = "Robot"\nkind = "service"\njwks = { keys = [{ ${jwk.join(', ')} }] }\n`,
+    `[client.robot]\nname = "Robot"\nkind = "service"\njwks = { keys = [{ ${jwk.join(', ')} }] }\n` +
+      `[client.report]\nname = "Report"\nkind = "service"\nsecret_sha256 = ["${Buffer.from(digestOfSecret('right')).toString('hex')}"]\n`,
   );
   const service = await startService({ DATA_DIR: folder, CLIENTS_FILE: file });
   t.after(async () => {
@@ -77,6 +79,17 @@ test('the log line of a refused request of an application has the reason', async
     client_id: 'robot',
   };
   assert.match(String((await lineOf('/oauth/token', unreadable))['reason']), /payload/);
+
+  const tryWith = async (text: string): Promise<unknown> => {
+    const authorization = `Basic ${Buffer.from(`report:${text}`).toString('base64')}`;
+    return (await lineOf('/oauth/token', { grant_type: 'password' }, { authorization }))['reason'];
+  };
+  for (let n = 0; n < 10; n += 1) assert.equal(await tryWith(`wrong ${n}`), 'invalid secret provided');
+  assert.match(
+    String(await tryWith('right')),
+    /^too many wrong secrets/,
+    'the right one is refused for a minute',
+  );
   const log = service.lines.join('\n');
   for (const text of [secret, 'bva_unknown', 'private text', await key.assertion('robot', { aud: issuer })])
     assert.ok(!log.includes(text), text);
