@@ -1,7 +1,7 @@
 // deploy/bienvenue: a command reads the secrets that the unit of systemd names.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -52,5 +52,28 @@ test(
       String(await smtpUrlWith(t, (file) => `SMTP_URL_FILE=${file}`, { SMTP_URL_FILE: own })),
       /other\.example\.org/,
     );
+  },
+);
+
+test(
+  'a command starts Node.js with the certificate authority that the file of options names',
+  { skip: process.platform === 'win32' && 'a shell script' },
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const options = join(folder, 'environment');
+    const script = (await readFile(command, 'utf8')).replace('/etc/bienvenue/environment', options);
+    const [copy, node] = [join(folder, 'deploy/bienvenue'), join(folder, 'node_modules/.bin/node')];
+    await Promise.all(
+      ['deploy', 'node_modules/.bin'].map((each) => mkdir(join(folder, each), { recursive: true })),
+    );
+    await writeFile(copy, script, { mode: 0o755 });
+    await writeFile(node, '#!/bin/sh\necho "${NODE_EXTRA_CA_CERTS-none}"\n', { mode: 0o755 });
+    const { PATH } = process.env;
+    const startedWith = async (own: Readonly<Record<string, string>> = {}): Promise<string> =>
+      (await promisify(execFile)(copy, ['config'], { env: { PATH, ...own } })).stdout.trim();
+    assert.equal(await startedWith(), 'none');
+    await writeFile(options, 'PORT=1\nNODE_EXTRA_CA_CERTS="/etc/ssl/own authority.pem"\n');
+    assert.equal(await startedWith(), '/etc/ssl/own authority.pem');
+    assert.equal(await startedWith({ NODE_EXTRA_CA_CERTS: '/other.pem' }), '/other.pem');
   },
 );

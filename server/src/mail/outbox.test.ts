@@ -282,6 +282,29 @@ test('SMTP sends no mail to a remote server without STARTTLS', async () => {
   }
 });
 
+test('SMTP uses STARTTLS of a relay on this machine without verifying its certificate, and verifies any other', async () => {
+  // The certificate of the catcher is self-signed.
+  const catcher = await startMailCatcher({ disabledCommands: ['AUTH'] });
+  const implicit = await startMailCatcher({ secure: true });
+  const implicitUrl = implicit.url.replace('smtp:', 'smtps:');
+  const sendBy = async (url: string, requiresTls: boolean): Promise<void> => {
+    const transport = smtpTransport({ ...serverAt(url), requiresTls });
+    await transport
+      .send({ to: 'bob@example.org', subject: 's', text: 't', messageId: '<1@a>' })
+      .finally(() => transport.close());
+  };
+  try {
+    await sendBy(catcher.url, false);
+    assert.match(catcher.mails[0]?.raw ?? '', /./);
+    await assert.rejects(sendBy(catcher.url, true), /certificate/);
+    for (const requiresTls of [true, false])
+      await assert.rejects(sendBy(implicitUrl, requiresTls), /certificate/);
+    assert.deepEqual([catcher.mails.length, implicit.mails.length], [1, 0]);
+  } finally {
+    await Promise.all([catcher.close(), implicit.close()]);
+  }
+});
+
 test('SMTP error 550 is permanent, 451 is not', async () => {
   for (const [code, isPermanent] of [
     [550, true],

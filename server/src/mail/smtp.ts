@@ -1,4 +1,4 @@
-// Sends mails to an SMTP server. TLS is required unless the server is on this machine, and certificates are verified.
+// Sends mails to an SMTP server. Unless the server is on this machine, TLS is required and its certificate is verified.
 import type { Transporter } from 'nodemailer';
 import type { Attachment } from 'nodemailer/lib/mailer/index.js';
 import { printableLine } from '../kit/text/printable.ts';
@@ -136,6 +136,9 @@ async function connect(
     port: url.port === '' ? (isImplicitTls ? 465 : 587) : Number(url.port),
     secure: isImplicitTls,
     requireTLS: !isImplicitTls && requiresTls,
+    // A relay on this machine may be used without TLS, so its certificate proves nothing: who can take its place need not
+    // offer STARTTLS. Postfix has a self-signed certificate by default, and none is valid for "localhost".
+    ...(!isImplicitTls && !requiresTls && { tls: { rejectUnauthorized: false } }),
     ...(ehloName !== undefined && { name: ehloName }),
     ...(url.username !== '' && {
       auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },

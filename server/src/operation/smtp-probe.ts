@@ -37,7 +37,7 @@ const stepOf = (command: string): SmtpStep | undefined =>
 const remedies: Readonly<Record<SmtpStep, string>> = {
   'name resolution': 'Check the host in SMTP_URL and the DNS of this machine.',
   connection: 'Check the host and port in SMTP_URL, and whether a firewall blocks outgoing mail.',
-  TLS: 'smtps:// is for a port with TLS from the first byte (465), smtp:// for one with STARTTLS (587, 25). The certificate must be valid for the host in SMTP_URL.',
+  TLS: 'smtps:// is for a port with TLS from the first byte (465), smtp:// for one with STARTTLS (587, 25). The certificate must be valid for the host in SMTP_URL, from a known certificate authority; NODE_EXTRA_CA_CERTS=<PEM file> adds one of your own.',
   greeting: 'Check the port in SMTP_URL: smtps:// is for port 465, smtp:// for 587 or 25.',
   EHLO: 'Set MAIL_EHLO_NAME to a host name that the mail server accepts.',
   authentication: 'Check the user and password in SMTP_URL, and write special characters percent-encoded.',
