@@ -31,15 +31,16 @@ export class ForwardedRequest {
 
   /**
    * Returns the address to which the user returns: of the page, or of the page with the form that was sent, as only its
-   * browser has the fields of the form. `undefined` without one that `parse` accepts.
+   * browser has the fields of the form. If `parse` does not accept it, for example because it is too long, the start of
+   * the application; `undefined` if its host is not accepted either.
    *
    * @param parse Returns an address if it is on an allowed origin (open redirect, CWE-601).
    */
   returnTarget(parse: (text: string) => string | undefined): string | undefined {
     const { 'x-forwarded-uri': path, referer } = this.#headers;
     if (typeof path !== 'string') return undefined;
-    if (!this.#isPost) return this.#targetOf(path, parse);
     const home = this.#targetOf('/', parse);
+    if (!this.#isPost) return this.#targetOf(path, parse) ?? home;
     const page = referer === undefined ? undefined : parse(referer);
     return home !== undefined && page !== undefined && originOf(page) === originOf(home) ? page : home;
   }
