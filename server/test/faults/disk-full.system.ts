@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { migratedModules } from '../../src/app/migrations.ts';
+import { DatabaseRefused } from '../../src/db/database.ts';
+import { openDatabase } from '../../src/db/open-database.ts';
 import { startService } from '../support/service.ts';
 import { History, sendRequest } from './history.ts';
 import { assertSound } from './soundness.ts';
@@ -102,5 +105,13 @@ test('a full disk rejects writes, does not affect sessions, is logged in a few l
   assert.equal((await sendRequest(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
   await history.check(baseUrl);
   await service.stop();
+  fillDisk(join(folder, 'filler'));
+  for (const isExamined of [true, false])
+    await assert.rejects(
+      openDatabase(url, migratedModules, { isExamined }),
+      (error) => error instanceof DatabaseRefused && /cannot be opened: .*free space/.test(error.message),
+    );
+  rmSync(join(folder, 'filler'));
+  await (await openDatabase(url, migratedModules, { isExamined: true })).close();
   assertSound(url);
 });

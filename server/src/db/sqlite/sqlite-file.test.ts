@@ -16,7 +16,8 @@ import { after, before, describe, test } from 'node:test';
 import { migratedModules } from '../../app/migrations.ts';
 import { openDatabase } from '../open-database.ts';
 import { DatabaseRefused } from '../database.ts';
-import { applicationId, checkSqliteFile } from './sqlite-file.ts';
+import { applicationId, checkSqliteFile, examineSqliteFile } from './sqlite-file.ts';
+import { openSqlite } from './sqlite.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-files-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -168,6 +169,19 @@ describe('a new file', () => {
       for (const made of [place, join(folder, 'a')]) assert.equal(statSync(made).mode & 0o777, 0o700);
     },
   );
+
+  test('a file that another program locks', { timeout: 30_000 }, async () => {
+    const path = join(folder, 'locked.db');
+    writeFileSync(path, good);
+    using other = new DatabaseSync(path);
+    other.exec('pragma locking_mode = exclusive; begin exclusive; create table held (id); commit');
+    const isLocked = (error: unknown): boolean =>
+      error instanceof DatabaseRefused &&
+      error.message.startsWith(`${path} cannot be opened: database is locked`) &&
+      error.message.includes('Another program locks it');
+    assert.throws(() => examineSqliteFile(path), isLocked);
+    await assert.rejects(openSqlite(path), isLocked);
+  });
 
   test('replaces an empty file, which contains no data', async () => {
     const path = join(folder, 'empty.db');

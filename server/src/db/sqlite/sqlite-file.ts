@@ -169,14 +169,30 @@ export function toSqliteError(message: string, errcode: number): Error {
   return cause;
 }
 
-/** Returns whether an error of node:sqlite says that the file is damaged. */
-export function isDamage(error: unknown): boolean {
-  const { errcode } = (error ?? {}) as { errcode?: number }; // node:sqlite throws errors with a result code
-  return errcode !== undefined && damages.has(errcode & primaryCodeMask);
+/** What to do if SQLite cannot open a file, by primary result code: busy, I/O, full. */
+const openingRemedies = new Map([
+  [5, 'Another program locks it: end that program, or wait until it is done.'],
+  [10, 'Its disk is full, or fails: free space, and read the log of the system.'],
+  [13, 'Its disk is full: free space, or set DATA_DIR to another folder.'],
+]);
+
+/**
+ * Returns the error of a file that cannot be opened, for an error of node:sqlite that the operator can solve; any other
+ * error unchanged.
+ */
+export function openingFault(path: string, error: unknown): unknown {
+  const { errcode, message } = (error ?? {}) as { errcode?: number; message?: string }; // node:sqlite throws errors with a result code
+  if (errcode === undefined) return error;
+  const code = errcode & primaryCodeMask;
+  if (damages.has(code)) return damagedFile(path, error);
+  const remedy = openingRemedies.get(code);
+  if (remedy === undefined) return error;
+  return new DatabaseRefused(`${path} cannot be opened: ${message} (code ${errcode}). ${remedy}`, {
+    cause: error,
+  });
 }
 
-/** Creates the error of a damaged file. */
-export function damagedFile(path: string, cause: unknown): DatabaseRefused {
+function damagedFile(path: string, cause: unknown): DatabaseRefused {
   return new DatabaseRefused(`${path} is damaged. The file was not changed; restore a backup.`, { cause });
 }
 
@@ -187,7 +203,7 @@ const checkBusyTimeoutMs = 1000;
  * Checks every page of a file for damage, which takes about 2 ms per megabyte. Skips a file larger than `maxBytes`.
  * Without this check, a later request would find the damage, and restoring the backup would lose everything written
  * since.
- * @throws {DatabaseRefused} if the file is not a database of the service, or a page is damaged.
+ * @throws {DatabaseRefused} if the file is not a database of the service, cannot be read, or a page is damaged.
  */
 export function examineSqliteFile(path: string, maxBytes: number = Infinity): void {
   checkSqliteFile(path);
@@ -197,6 +213,6 @@ export function examineSqliteFile(path: string, maxBytes: number = Infinity): vo
     const finding = database.prepare('pragma quick_check(1)').get()?.['quick_check'];
     if (finding !== 'ok') throw damagedFile(path, new Error(String(finding)));
   } catch (error) {
-    throw isDamage(error) ? damagedFile(path, error) : error;
+    throw openingFault(path, error);
   }
 }

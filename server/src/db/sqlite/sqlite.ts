@@ -4,7 +4,7 @@ import type { DatabaseSync as Connection, SQLInputValue, StatementSync } from 'n
 import { Problem } from '../../kit/problem.ts';
 import type { Database, Lookup, QueryBuilder, Statement } from '../database.ts';
 import { sqliteEngine } from '../engine.ts';
-import { applicationId, checkSqliteFile, damagedFile, isDamage, toSqliteError } from './sqlite-file.ts';
+import { applicationId, checkSqliteFile, openingFault, toSqliteError } from './sqlite-file.ts';
 import { CompiledStatements, compileOnce, type Compiled } from '../statement.ts';
 import type { WriterData } from './sqlite-writer.ts';
 import { Writer } from './writer-thread.ts';
@@ -234,7 +234,8 @@ class SqliteDatabase implements Database {
 
 /**
  * Opens a SQLite file of the service, or creates one.
- * @throws {DatabaseRefused} if the file is of another program, is damaged, or is on a network file system.
+ * @throws {DatabaseRefused} if the file is of another program, is damaged, is locked, or is on a network file system or a
+ *   full disk.
  */
 export async function openSqlite(path: string): Promise<Database> {
   checkSqliteFile(path);
@@ -246,6 +247,8 @@ export async function openSqlite(path: string): Promise<Database> {
     return new SqliteDatabase(data, writer);
   } catch (error) {
     await writer.close();
-    throw isDamage((error as Error).cause) ? damagedFile(path, error) : error; // the cause is the error that ended the thread
+    const ended = (error as Error).cause; // the error that ended the thread
+    const fault = openingFault(path, ended ?? error);
+    throw fault === ended ? error : fault;
   }
 }
