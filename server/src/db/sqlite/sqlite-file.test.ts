@@ -170,6 +170,25 @@ describe('a new file', () => {
     },
   );
 
+  test('a backup that was put next to the WAL file of the former database', async () => {
+    const path = join(folder, 'restored.db');
+    writeFileSync(path, good);
+    const backup = join(folder, 'backup.db');
+    const former = new DatabaseSync(path);
+    former.exec(`drop table audit_chain; vacuum into '${backup}'; create table more (id)`);
+    const wal = readFileSync(`${path}-wal`);
+    former.close();
+    const copied = readFileSync(backup);
+    writeFileSync(path, copied);
+    writeFileSync(`${path}-wal`, wal);
+    assert.throws(
+      () => examineSqliteFile(path),
+      (error) =>
+        error instanceof DatabaseRefused && error.message.includes(`delete ${path}-wal and ${path}-shm`),
+    );
+    assert.deepEqual(readFileSync(path), copied);
+  });
+
   test('a file that another program locks', { timeout: 30_000 }, async () => {
     const path = join(folder, 'locked.db');
     writeFileSync(path, good);

@@ -193,7 +193,12 @@ export function openingFault(path: string, error: unknown): unknown {
 }
 
 function damagedFile(path: string, cause: unknown): DatabaseRefused {
-  return new DatabaseRefused(`${path} is damaged. The file was not changed; restore a backup.`, { cause });
+  const [wal, shm] = companions.map((ending) => path + ending);
+  // SQLite takes the pages of a WAL file for those of the database, whose former file may have left it.
+  const remedy = existsSync(String(wal))
+    ? `If you put a backup in its place, delete ${wal} and ${shm}, which belong to the former file, and put it there again. Otherwise restore a backup.`
+    : 'The file was not changed; restore a backup.';
+  return new DatabaseRefused(`${path} is damaged. ${remedy}`, { cause });
 }
 
 /** How long the check for damage waits for another process that locks the file. */
