@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import type * as OpenCore from '../app/open-core.ts';
 import type { CommandContext, ProgramInput } from './context.ts';
-import { exitCode, reportError } from './output.ts';
+import { exitCode, reportError, watchOutput } from './output.ts';
 
 const exitCodes = `
 Exit codes: 0 success; 1 rejected or not found; 2 invalid arguments, input or configuration; 70 internal error.
@@ -54,6 +54,7 @@ async function commandsOfFeatures(): Promise<ReadonlyMap<string, Load>> {
 
 /** Runs the command that the arguments name. */
 export async function run(argv: readonly string[], input: ProgramInput): Promise<void> {
+  watchOutput();
   const program = await createProgram(input, argv[2]);
   try {
     await program.parseAsync(argv);

@@ -13,6 +13,16 @@ import { ValueError } from '../user/user.ts';
 /** 0 done; 1 rejected or not found; 2 invalid arguments, input or options; 70 internal error (sysexits EX_SOFTWARE). */
 export const exitCode = { failed: 1, usage: 2, fault: 70 } as const;
 
+/** Reports that standard output cannot be written; without a listener Node.js would print it as a bug. */
+export function watchOutput(): void {
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return; // its reader, such as `head`, has enough
+    process.exitCode = exitCode.failed;
+    console.error(`The output cannot be written: ${message}`);
+  });
+  process.stderr.on('error', () => {}); // nothing is left to report it to
+}
+
 /** Prints a failure and sets the exit code. An unexpected error is printed with its stack. */
 export function reportError(error: unknown): void {
   if (error instanceof ConfigurationFault || isUsage(error)) {

@@ -1,4 +1,4 @@
-import { pino, type Logger, type DestinationStream } from 'pino';
+import { pino, type Logger } from 'pino';
 
 export interface LogOptions {
   readonly level: string;
@@ -26,6 +26,30 @@ function serializeError(error: unknown): unknown {
   return { type, message, stack, ...(code !== undefined && { code }) };
 }
 
+/** Lines that wait while standard output cannot be written, in characters; more are dropped. */
+const maxWaiting = 1_000_000;
+
+/**
+ * Returns standard output, which may fail without ending the process, for example because the disk of the file is full.
+ * The lines wait for the next attempt, which the next line makes.
+ */
+function standardOutput(): ReturnType<typeof pino.destination> {
+  const output = pino.destination({ dest: 1, sync: false, maxLength: maxWaiting });
+  let fails = false;
+  output.on('error', () => {
+    fails = true;
+  });
+  output.on('write', () => {
+    fails = false;
+  });
+  const flush = output.flushSync.bind(output);
+  // At the end of the process it is called, and tries until it succeeds.
+  output.flushSync = () => {
+    if (!fails) flush();
+  };
+  return output;
+}
+
 /** Creates the log of the service: one JSON object per line, times in ISO 8601, without host name and secrets. */
 export async function createLog({ level, pretty }: LogOptions): Promise<Logger> {
   const options = {
@@ -36,8 +60,8 @@ export async function createLog({ level, pretty }: LogOptions): Promise<Logger> 
     serializers: { err: serializeError },
     redact: { paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`]), censor: '[hidden]' },
   };
-  if (!pretty) return pino(options);
+  const output = standardOutput();
+  if (!pretty) return pino(options, output);
   const { default: prettyStream } = await import('pino-pretty');
-  const stream: DestinationStream = prettyStream({ colorize: true, translateTime: 'HH:MM:ss', sync: true });
-  return pino(options, stream);
+  return pino(options, prettyStream({ colorize: true, translateTime: 'HH:MM:ss', destination: output }));
 }
