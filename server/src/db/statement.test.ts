@@ -98,6 +98,36 @@ describe('compiling', () => {
     assert.notEqual(one.name, other.name);
   });
 
+  test('makes PostgreSQL read the keys of a batch first', () => {
+    const postgres = new CompiledStatements(postgresEngine);
+    const batch = statement((sql, p: { limit: number }) =>
+      sql
+        .deleteFrom('users')
+        .where('id', 'in', (nested) => nested.selectFrom('users').select('id').limit(p.limit)),
+    );
+    assert.match(postgres.of(batch).text, /where "id" = any\(array\(select "id" from "users" limit \$1\)\)$/);
+    assert.match(
+      new CompiledStatements(sqliteEngine).of(batch).text,
+      /where "id" in \(select "id" from "users" limit \?\)$/,
+    );
+    const unbounded = statement((sql) =>
+      sql.deleteFrom('users').where('id', 'in', (nested) => nested.selectFrom('users').select('id')),
+    );
+    assert.match(postgres.of(unbounded).text, /where "id" in \(select "id" from "users"\)$/);
+    const tuples = statement((sql, p: { limit: number }) =>
+      sql
+        .deleteFrom('users')
+        .where(({ eb, refTuple, selectFrom }) =>
+          eb(
+            refTuple('id', 'email'),
+            'in',
+            selectFrom('users').select(['id', 'email']).limit(p.limit).$asTuple('id', 'email'),
+          ),
+        ),
+    );
+    assert.throws(() => postgres.of(tuples), /select one column/);
+  });
+
   test('treats only a select as a read; every other statement goes to the writer', () => {
     const compiled = new CompiledStatements(sqliteEngine);
     const isRead = (build: Parameters<typeof statement<object, unknown>>[0]): boolean =>

@@ -144,7 +144,7 @@ onEachEngine('forward authentication', (engine) => {
       [{ ...asked, 'x-forwarded-proto': 'http', 'x-forwarded-host': 'evil.test' }, undefined],
       [{ ...asked, 'x-forwarded-proto': 'javascript' }, undefined],
       [{ ...asked, 'x-forwarded-proto': '' }, undefined],
-      // What is no path, and a path that is too long, lead to the start of the application.
+      // A value that is not a path, or is too long, leads to the start of the application.
       ...['@evil.test/', '.evil.test/', ':8443/', '/a b', '', `/${'x'.repeat(2000)}`].map(
         (path): [Headers, string] => [{ ...asked, 'x-forwarded-uri': path }, 'https://app.test/'],
       ),

@@ -108,13 +108,12 @@ export class Attempts {
     await removeAttemptsOf(tx, subjectText({ userId }));
   }
 
-  /** Removes up to `limit` counters without a recent attempt and returns how many. */
+  /** Removes the counters without a recent attempt of up to `limit` subjects and returns how many. */
   async purge(limit: number): Promise<number> {
     const before = (days: number): number => this.#clock() - days * dayMs;
     const free = await removeOldAttempts(this.#db, 'free', { before: before(freeKeptDays), limit });
-    return (
-      free + (await removeOldAttempts(this.#db, 'all', { before: before(keptDays), limit: limit - free }))
-    );
+    const left = Math.max(0, limit - free);
+    return free + (await removeOldAttempts(this.#db, 'all', { before: before(keptDays), limit: left }));
   }
 
   /** Resets the counters of an account, its address and its known devices; returns how many. Inside a transaction. */

@@ -1,4 +1,5 @@
 // The table `attempts`: consecutive attempts per subject and factor, counted before they are verified.
+import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { Database, Sql, Statement } from '../../db/database.ts';
 import { statementsFor } from '../../db/statement.ts';
 import type { AttemptTables } from './schema.ts';
@@ -142,24 +143,21 @@ function removalOf(
   operator: '<' | '>=',
   factors?: readonly string[],
 ): Statement<OldAttempts, { subject: string }> {
-  return statement((sql, p: OldAttempts) =>
-    sql
+  return statement((sql, p: OldAttempts) => {
+    const isOld = ({ eb, and }: ExpressionBuilder<AttemptTables, 'attempts'>): Expression<SqlBool> =>
+      and([
+        eb('last_at', '<', p.before),
+        eb('failures', operator, eb.lit(freeAttempts)),
+        ...(factors === undefined ? [] : [eb('factor', 'in', factors)]),
+      ]);
+    return sql
       .deleteFrom('attempts')
-      .where(({ eb, refTuple, selectFrom }) =>
-        eb(
-          refTuple('subject', 'factor'),
-          'in',
-          selectFrom('attempts')
-            .select(['subject', 'factor'])
-            .where('last_at', '<', p.before)
-            .where('failures', operator, eb.lit(freeAttempts))
-            .$if(factors !== undefined, (query) => query.where('factor', 'in', factors ?? []))
-            .limit(p.limit)
-            .$asTuple('subject', 'factor'),
-        ),
+      .where('subject', 'in', (nested) =>
+        nested.selectFrom('attempts').select('subject').where(isOld).limit(p.limit),
       )
-      .returning('subject'),
-  );
+      .where(isOld)
+      .returning('subject');
+  });
 }
 
 /** Factors that can be attempted on any address, with or without an account. */
@@ -170,7 +168,10 @@ const removals = {
   all: [removalOf('<'), removalOf('>=')],
 } as const;
 
-/** Removes up to `limit` counters without an attempt since the given instant and returns how many. */
+/**
+ * Removes the counters without an attempt since the given instant of up to `limit` subjects, and returns how many: a
+ * subject has one for each factor.
+ */
 export async function removeOldAttempts(
   db: Database,
   which: keyof typeof removals,
@@ -178,6 +179,6 @@ export async function removeOldAttempts(
 ): Promise<number> {
   let removed = 0;
   for (const removal of removals[which])
-    removed += (await db.run(removal, { before, limit: limit - removed })).length;
+    removed += (await db.run(removal, { before, limit: Math.max(0, limit - removed) })).length;
   return removed;
 }
