@@ -1,7 +1,7 @@
 // Tells the routes of an application who is signed in.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../kit/problem.ts';
-import { sendProblem } from '../http/reply/problem-handler.ts';
+import { errorHandler, sendProblem } from '../http/reply/problem-handler.ts';
 import { paths } from '../page/paths.ts';
 import type { Session } from '../identity/session/session-entry.ts';
 import type { Service } from '../app/service.ts';
@@ -12,12 +12,18 @@ import '../identity/session/problem.ts';
  * Returns the session of a request, by its Cookie header; `undefined` if no user is signed in. The name of the cookie
  * depends on the mode of the service, so it is read here.
  * @param cookie `request.headers.cookie` of Node.js, or `request.headers.get('cookie')` of the Fetch API.
+ * @throws {TypeError} if the service is not from `openService`, or the cookie is not a text.
+ * @throws {Problem} unavailable if the database does not answer.
  */
 export async function findSession(
   service: Service,
   cookie: string | null | undefined,
 ): Promise<Session | undefined> {
   requireService('findSession', service);
+  if (cookie !== undefined && cookie !== null && typeof cookie !== 'string')
+    throw new TypeError(
+      "findSession needs the Cookie header, a text: findSession(service, request.headers.cookie), or request.headers.get('cookie') with the Fetch API",
+    );
   const { sessions, cookies } = service.core;
   return sessions.find(cookies.session.read(cookie ?? undefined));
 }
@@ -25,15 +31,23 @@ export async function findSession(
 /**
  * Returns a hook for the routes of an application in Fastify, as `onRequest` or `preHandler`. It sets `request.session`.
  * Without a session it redirects a browser that opens a page to sign in, from where the user comes back, and answers
- * everything else with 403 `session_required`.
+ * everything else with 403 `session_required`. It answers 503 `unavailable` if the database does not answer.
  * @throws {TypeError} if the service is not from `openService`.
  */
 export function requireSession(
   service: Service,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined> {
   requireService('requireSession', service);
+  const handle = errorHandler();
   return async (request, reply) => {
-    const session = await findSession(service, request.headers.cookie);
+    let session: Session | undefined;
+    try {
+      session = await findSession(service, request.headers.cookie);
+    } catch (error) {
+      // Not thrown: the error handler of the application may send the message, which names the database server.
+      await handle(error, request, reply);
+      return reply;
+    }
     if (session !== undefined) {
       request.session = session;
       return undefined;

@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import {
   Auth,
   bienvenue,
+  findSession,
   openService,
   requireSession,
   sessionOf,
@@ -206,4 +207,32 @@ test("an application's own routes know who is signed in", async (t) => {
   }
   assert.deepEqual((await host.inject('/open')).json(), { session: null });
   assert.equal((await host.inject('/unguarded')).statusCode, 500);
+});
+
+test('a guarded route answers 503 while the database does not answer, without the reason', async (t) => {
+  const host = Fastify();
+  const service = await open(t, host);
+  await host.register(bienvenue, { service, home: false });
+  for (const hook of ['onRequest', 'preHandler'])
+    host.get(`/${hook}`, { [hook]: requireSession(service) }, async () => 'mine');
+  await new Auth({ service }).registerUser('ada@example.org', 'b4l0u');
+  const cookie = `session_id=${await new Auth({ service }).createSession('ada@example.org')}`;
+  await service.close();
+  for (const url of ['/onRequest', '/preHandler']) {
+    const reply = await host.inject({ url, headers: { cookie } });
+    assert.deepEqual([reply.statusCode, memberOf(reply.json(), 'code')], [503, 'unavailable']);
+    assert.doesNotMatch(reply.body, /database|closed/i);
+  }
+});
+
+test('findSession says which header it needs', async (t) => {
+  const service = await open(t);
+  const headers = new Headers({ cookie: 'session_id=x' });
+  for (const given of [headers, { headers }, ['session_id=x'], 7])
+    await assert.rejects(
+      findSession(service, given as unknown as string),
+      /^TypeError: findSession needs the Cookie header, a text: .*request\.headers\.cookie/,
+    );
+  for (const given of [undefined, null, '', 'other=1'])
+    assert.equal(await findSession(service, given), undefined);
 });
