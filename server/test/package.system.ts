@@ -87,6 +87,8 @@ test('it contains no sources and no tests', () => {
     files.filter((file) => /(?<!\.d)\.ts$|(?<!docs.*)test/.test(file)),
     [],
   );
+  const maps = globSync('dist/**/*.map', { cwd: installed });
+  assert.deepEqual(maps, [], 'a source map names the folder of the build, and sources that are not packed');
 });
 
 test("an installation brings no Node.js, which would replace the user's own in npm scripts", () => {
@@ -188,6 +190,13 @@ const found: Session | undefined = await findSession(service, new Headers().get(
 const listed: ListedSession[] = await new Auth({ service }).listSessions(found?.userId, 10);
 export const isKnown = ({ code }: Problem): boolean => code === 'token_invalid' || code === 'unknown_email';
 console.log(listed.length, openDb);
+// A member of the application that the routes of the service have too.
+declare module 'fastify' {
+  interface FastifyRequest {
+    source: string;
+    pendingAuthentication: number;
+  }
+}
 // @ts-expect-error a misspelt name
 await openService({ PROT: '3000' });
 // @ts-expect-error no text

@@ -110,7 +110,7 @@ export class BrowserCookies {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Client of the request, with the values of its cookies. */
+    /** Client of the request, with the values of its cookies. Only in the routes of the service. @internal */
     readonly source: ClientSource;
   }
 }

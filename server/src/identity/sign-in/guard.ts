@@ -15,7 +15,10 @@ import '../session/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the access level `pending`, and by `enrollment` for a login that must bind an authenticator. */
+    /**
+     * Set by the access level `pending`, and by `enrollment` for a login that must bind an authenticator. Only in the
+     * routes of the service. @internal
+     */
     pendingAuthentication: PendingAuthentication | null;
   }
 }
