@@ -139,10 +139,7 @@ const ownPlaces = (folder, stamps) => ({
       const place = path.relative(folder, file).split(path.sep).join('/');
       stamps[place] = stampOf(file);
       const url = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
-      const contents = fs
-        .readFileSync(file, 'utf8')
-        .replaceAll(/import\.meta\.resolve\((?='\.)([^()]*)\)/g, 'new URL($1, import.meta.url).href')
-        .replaceAll('import.meta.url', () => url);
+      const contents = fs.readFileSync(file, 'utf8').replaceAll('import.meta.url', () => url);
       return { contents, loader: 'ts' };
     });
   },

@@ -158,7 +158,7 @@ const sources = {
   'main.ts':
     "import { name } from './part/name.ts';\nif (process.argv[2] === 'fail') await import('./part/fail.ts');\nconsole.log(name());",
   'part/name.ts': `import { readFileSync } from 'node:fs';
-    const folder = import.meta.resolve('./text/');
+    const folder = new URL('./text/', import.meta.url).href;
     export function name(): string {
       const { from } = process.argv[2] === 'package' ? { from: import.meta.resolve('little') } : { from: '' };
       return [new URL('../../data', import.meta.url), new URL('name', folder)].map((file) => readFileSync(file, 'utf8')).join(' ') + from;

@@ -148,7 +148,7 @@ interface Definition<Given extends Core, Table extends OptionTable> {
   readonly events?: Readonly<Record<string, EventKind>>;
   /** Mails that it sends in addition to those of its events. */
   readonly mails?: readonly MailKind[];
-  /** Folder of its messages: `import.meta.resolve('./messages/')`. */
+  /** Folder of its messages: `new URL('./messages/', import.meta.url).href`. */
   readonly messages?: string;
   /** Numbered steps of its schema; they run whether it is on or off. */
   readonly migrations?: readonly Migration[];

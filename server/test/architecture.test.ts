@@ -34,6 +34,14 @@ test('all sources are read, with their imports and functions', () => {
   assert.ok(sources.flatMap(({ text }) => functionsOf(text)).length > 3 * sources.length);
 });
 
+test('a source finds the files next to it by new URL, as test runners and bundlers understand it', () => {
+  const faults = sources.filter(({ text }) => /import\.meta\.resolve\(\s*['"`]\./.test(text));
+  assert.deepEqual(
+    faults.map(({ path }) => path),
+    [],
+  );
+});
+
 /** Faults of a few files, without ceilings. */
 function faultsOf(files: Readonly<Record<string, string>>, recorded: Ceilings = {}): string[] {
   const listed = Object.entries(files).map(([path, text]): SourceFile => ({ path, text }));

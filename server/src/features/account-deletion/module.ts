@@ -10,7 +10,7 @@ import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
 export const accountDeletion = identityModule({
   name: 'account-deletion',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   events: deletionEvents,
   tokenKinds: [deletionUndoKind],
   build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {

@@ -4,7 +4,7 @@ import { activityPages, activitySection } from './pages.ts';
 
 export const activity = module({
   name: 'activity',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   build: ({ audit, pages }) => ({
     routes: [{ access: 'session', pages: activityPages({ pages, audit }) }],
     account: [activitySection],

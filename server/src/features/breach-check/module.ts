@@ -5,7 +5,7 @@ import { breachCheckOptions } from './options.ts';
 
 export const breachCheck = module({
   name: 'breach-check',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   options: breachCheckOptions,
   isOn: ({ breachCheckUrl }) => breachCheckUrl !== undefined,
   build: ({ context: { clock, log } }, { breachCheckUrl: url }) => ({

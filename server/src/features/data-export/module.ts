@@ -8,7 +8,7 @@ import { dataRoutes } from './routes.ts';
 
 export const dataExport = identityModule({
   name: 'data-export',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   events: dataExportEvents,
   build: ({ audit, context, pages, plugged, stepUp }) => {
     const dataExports = new DataExports(context, { audit, plugged, stepUp });

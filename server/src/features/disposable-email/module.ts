@@ -5,7 +5,7 @@ import { disposableEmailOptions } from './options.ts';
 
 export const disposableEmail = module({
   name: 'disposable-email',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   options: disposableEmailOptions,
   isOn: ({ disposableEmails }) => disposableEmails === 'refused',
   build: () => ({ addressChecks: [noDisposableAddress()] }),

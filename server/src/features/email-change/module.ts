@@ -9,7 +9,7 @@ import { emailChangeRoutes, emailUndoRoutes } from './routes.ts';
 
 export const emailChange = module({
   name: 'email-change',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   events: emailChangeEvents,
   mails: [emailChangeMail],
   tokenKinds: [emailChangeKind, emailUndoKind],

@@ -9,7 +9,7 @@ import { emailSignInOptions } from './options.ts';
 
 export const emailSignIn = module({
   name: 'email-sign-in',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   options: emailSignInOptions,
   events: emailSignInEvents,
   mails: [signInMail],

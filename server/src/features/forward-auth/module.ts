@@ -4,7 +4,7 @@ import { forwardAuthRoutes } from './routes.ts';
 
 export const forwardAuth = module({
   name: 'forward-auth',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   build: ({ context: { db }, details, pages, secondFactors, sessions, stepUp }) => ({
     routes: [
       {

@@ -4,7 +4,7 @@ import { mailboxPath, mailboxRoutes } from './routes.ts';
 
 export const mailbox = module({
   name: 'mailbox',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   build: ({ mail, pages }) => ({
     ...(pages.keepsMails && { keptMails: { path: mailboxPath, name: 'mailbox' } }),
     routes: pages.keepsMails ? [{ access: 'open', json: mailboxRoutes({ mail, pages }) }] : [],

@@ -15,7 +15,7 @@ import { checkClientsFile, registryOptions } from './registry/options.ts';
 
 export const declaration = {
   name: 'oidc',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   migrations: [...clientMigrations, ...registryMigrations, ...grantMigrations, ...logoutMigrations],
   sealed: [sealedToken, sealedInteraction],
   options: { ...registryOptions, ...engineOptions },

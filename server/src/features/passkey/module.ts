@@ -17,7 +17,7 @@ import { passkeyOptions } from './options.ts';
 
 export const passkey = module({
   name: 'passkey',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   migrations: passkeyMigrations,
   options: passkeyOptions,
   storedFactors: [new PasskeyData()],

@@ -12,7 +12,7 @@ import { recoveryCodeMigrations } from './migrations.ts';
 
 export const recoveryCode = module({
   name: 'recovery-code',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   migrations: recoveryCodeMigrations,
   mails: [recoveryCodeUsedMail],
   storedFactors: [new RecoveryCodeData()],

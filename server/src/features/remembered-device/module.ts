@@ -7,7 +7,7 @@ import { rememberedDeviceOptions } from './options.ts';
 
 export const rememberedDevice = module({
   name: 'remembered-device',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   options: rememberedDeviceOptions,
   isOn: ({ secondFactor, rememberedDeviceDays }) => secondFactor !== 'off' && rememberedDeviceDays > 0,
   build: ({ devices, pages }, { rememberedDeviceDays: days, secondFactor }) => {

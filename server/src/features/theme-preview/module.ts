@@ -5,7 +5,7 @@ import { previewPath } from './preview.ts';
 
 export const themePreview = module({
   name: 'theme-preview',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   build: ({ mail, pages }) => ({
     ...(pages.keepsMails && { localPages: [{ path: previewPath, name: 'theme' }] }),
     routes: pages.keepsMails ? [{ access: 'open', pages: previewPages({ mail, pages }) }] : [],

@@ -12,7 +12,7 @@ import { totpSeed } from './schema.ts';
 
 export const totp = module({
   name: 'totp',
-  messages: import.meta.resolve('./messages/'),
+  messages: new URL('./messages/', import.meta.url).href,
   migrations: totpMigrations,
   sealed: [totpSeed],
   storedFactors: [new TotpData()],
