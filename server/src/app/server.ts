@@ -8,7 +8,7 @@ import { wantsPage } from '../http/pages.ts';
 import { errorHandler, sendProblem } from '../http/reply/problem-handler.ts';
 import { logRequests } from '../http/server/request-log.ts';
 import { createServer } from '../http/server/server.ts';
-import { validatorCompiler } from '../http/validator.ts';
+import { useOwnSettings } from '../http/server/own-settings.ts';
 import { watchMethods } from '../http/server/wrong-method.ts';
 import { installSource } from '../identity/guard.ts';
 import { Access, accessOf, collectRoutes, type RouteEntry } from './access.ts';
@@ -33,8 +33,10 @@ export async function mountService(
   { service, home = true, onRoutes }: BienvenueOptions,
 ): Promise<void> {
   const { core, hooks, modules, assets } = service;
-  app.setErrorHandler(errorHandler(pageSender(core.pages)));
-  app.setValidatorCompiler(validatorCompiler);
+  // A host server without a logger would leave no trace of a failure.
+  const log = 'level' in app.log ? undefined : core.context.log;
+  app.setErrorHandler(errorHandler(pageSender(core.pages), log));
+  useOwnSettings(app);
   if (!app.hasRequestDecorator('session')) app.decorateRequest('session', null);
   app.decorateRequest('pendingAuthentication', null);
   installSource(app, hooks.clientAddress, core.cookies, core.pages);

@@ -1,9 +1,15 @@
 // Parses request bodies (form, multipart and JSON) into the same form, so that a schema validates fields whatever the
 // content type.
 import formbody from '@fastify/formbody';
-import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyRequest,
+  preParsingHookHandler,
+  preValidationHookHandler,
+} from 'fastify';
 import { findRepeatedMember } from '../kit/text/json.ts';
 import { fieldProblem, Problem } from '../kit/problem.ts';
+import { isSafe } from './method.ts';
 
 /** Maximum bytes of a request body: several times an email, a token and a password of 1,024 bytes. */
 export const bodyBytes = 16 * 1024;
@@ -11,6 +17,17 @@ export const bodyBytes = 16 * 1024;
 const noFields: preValidationHookHandler = (request, _reply, done) => {
   request.body ??= {};
   done();
+};
+
+/** Fails a request whose body was read in front of the service: its parser would wait for it without end. */
+const requireUnread: preParsingHookHandler = ({ raw }, _reply, payload, done) => {
+  if (raw.readableDidRead)
+    done(
+      new Error(
+        'The body of the request was read before the service received it. Put parsers of bodies, such as express.json(), behind the service or on your own routes.',
+      ),
+    );
+  else done(null, payload);
 };
 
 /** Installs the parsers of request bodies. */
@@ -39,6 +56,8 @@ export async function acceptBodies(app: FastifyInstance): Promise<void> {
 
   // A missing body counts as a body without fields, so that the problem names them. Routes without a body need no hook.
   app.addHook('onRoute', (route) => {
+    if (![route.method].flat().every(isSafe))
+      route.preParsing = [requireUnread, route.preParsing ?? []].flat();
     if (route.schema?.body === undefined) return;
     route.preValidation = [noFields, route.preValidation ?? []].flat();
   });

@@ -1,19 +1,20 @@
 // The service as a Fastify plugin in the server of an application.
-import type { FastifyInstance, FastifyPluginAsync, RegisterOptions } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, RegisterOptions } from 'fastify';
 import { requireMembers, requireService, type Members } from './members.ts';
 import { mountService, type BienvenueOptions } from '../app/server.ts';
 
 /**
  * The whole service as a Fastify plugin: `await app.register(bienvenue, { service })`.
  * @throws {TypeError} if `service` is not from `openService`.
- * @throws {Error} if it is mounted below a prefix, or a path or `request.session` is taken; the message says what to do.
+ * @throws {Error} if it is mounted below a prefix, or a path or a member of the request is taken; the message says what to do.
  */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, options) => {
   requireOptions(options);
   requireRoot(app, options);
-  if (app.hasRequestDecorator('session'))
+  const taken = ownMembers.find((name) => app.hasRequestDecorator(name));
+  if (taken !== undefined)
     throw new Error(
-      'Another plugin has added `request.session` already, which Bienvenue sets too. Register each of the two in a scope of its own: app.register(async (scope) => { await scope.register(bienvenue, { service }); })',
+      `Another plugin has added \`request.${taken}\` already, which Bienvenue sets too. Register each of the two in a scope of its own: app.register(async (scope) => { await scope.register(bienvenue, { service }); }). Register Bienvenue itself once.`,
     );
   app.decorateRequest('session', null);
   const paths = watchPaths(app);
@@ -31,7 +32,11 @@ export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, optio
 Object.assign(bienvenue, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'bienvenue',
+  [Symbol.for('plugin-meta')]: { name: 'bienvenue', fastify: '5.x' }, // Fastify refuses another version
 });
+
+/** Members of a request that the service adds. */
+const ownMembers = ['session', 'source', 'pendingAuthentication'] as const satisfies (keyof FastifyRequest)[];
 
 /** Options of a registration: ours, and those that Fastify hands to every plugin. */
 const pluginOptions: Members<BienvenueOptions & RegisterOptions> = {

@@ -1,5 +1,8 @@
 // Bienvenue as a plugin in another program's Fastify.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import formbody from '@fastify/formbody';
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
@@ -54,6 +57,10 @@ test('the client finds no difference in a host with its own parsers, error handl
   host.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   host.setErrorHandler((_error, _request, reply) => reply.status(418).send({ own: true }));
   host.setValidatorCompiler(() => () => ({ error: new Error('the host rejects everything') }));
+  host.setSerializerCompiler(() => {
+    throw new Error('the host reads no JSON schema');
+  });
+  host.setReplySerializer((payload) => `of the host ${JSON.stringify(payload)}`);
   host.post('/own', async (request) => request.body);
   host.get('/fails', async () => {
     throw new Error('on purpose');
@@ -61,7 +68,7 @@ test('the client finds no difference in a host with its own parsers, error handl
   const baseUrl = await listen(t, host);
   await runJourney(baseUrl);
   const echoed = await fetch(`${baseUrl}/own`, { method: 'POST', body: new URLSearchParams({ a: 'b' }) });
-  assert.deepEqual(await echoed.json(), { a: 'b' });
+  assert.equal(await echoed.text(), 'of the host {"a":"b"}');
   assert.equal(await (await fetch(`${baseUrl}/own`, { method: 'POST', body: 'words' })).text(), 'words');
   assert.equal((await fetch(`${baseUrl}/fails`)).status, 418);
   const refused = await fetch(`${baseUrl}/users`, { method: 'POST', body: 'words' });
@@ -153,12 +160,14 @@ test('a service that is closed again waits for the first time, as in a hook and 
 test('two plugins that set request.session each work in a scope of their own', async (t) => {
   const host = Fastify();
   const service = await open(t, host);
-  const other = Fastify();
-  other.decorateRequest('session', null);
-  await assert.rejects(
-    async () => other.register(bienvenue, { service }),
-    /^Error: Another plugin has added `request\.session` already.*in a scope of its own/,
-  );
+  for (const member of ['session', 'source', 'pendingAuthentication']) {
+    const other = Fastify();
+    other.decorateRequest(member, null);
+    await assert.rejects(
+      async () => other.register(bienvenue, { service }),
+      new RegExp(`^Error: Another plugin has added \`request\\.${member}\` already.*in a scope of its own`),
+    );
+  }
   await host.register(scopeOf(service));
   await host.register(async (scope) => {
     scope.decorateRequest('session', null);
@@ -235,4 +244,44 @@ test('findSession says which header it needs', async (t) => {
     );
   for (const given of [undefined, null, '', 'other=1'])
     assert.equal(await findSession(service, given), undefined);
+});
+
+test('the routes of the service keep their limit of bodies in a host with a larger one', async (t) => {
+  const host = Fastify({ bodyLimit: 1024 * 1024 });
+  await host.register(bienvenue, { service: await open(t, host), home: false });
+  host.post('/own', async ({ body }) => ({ length: String(memberOf(body, 'password')).length }));
+  const payload = { email: 'ada@example.org', password: 'x'.repeat(20_000) };
+  for (const url of ['/users', '/sessions', '/sign-in'])
+    assert.equal((await host.inject({ method: 'POST', url, payload })).statusCode, 413, url);
+  assert.deepEqual((await host.inject({ method: 'POST', url: '/own', payload })).json(), { length: 20_000 });
+});
+
+test('a body that was read in front of the service fails the request and is logged, also without a logger', async (t) => {
+  const service = await open(t);
+  const lines: string[] = [];
+  t.mock.method(service.core.context.log, 'error', (facts: { readonly err: Error }) =>
+    lines.push(facts.err.message),
+  );
+  const accounts = Fastify();
+  await accounts.register(bienvenue, { service, home: false });
+  await accounts.ready();
+  const server = createServer(async (request, response) => {
+    for await (const chunk of request) assert.ok(chunk); // as express.json() does
+    accounts.routing(request, response);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.after(async () => {
+    server.close();
+    server.closeAllConnections();
+    await accounts.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const base = `http://127.0.0.1:${port}`;
+  const body = new URLSearchParams({ email: 'ada@example.org', password: 'b4l0u' });
+  for (const path of ['/users', '/sessions', '/sign-in']) {
+    const reply = await fetch(`${base}${path}`, { method: 'POST', body, signal: AbortSignal.timeout(5000) });
+    assert.equal(reply.status, 500, path);
+    assert.match(String(lines.pop()), /^The body of the request was read before .* express\.json\(\)/);
+  }
+  assert.equal((await fetch(`${base}/sign-in`)).status, 200);
 });

@@ -2,6 +2,7 @@
 // becomes a Problem; any other error is logged with its cause and answered with 500 without details.
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { getProblem, Problem, type FactorRequirement, type FieldFault } from '../../kit/problem.ts';
+import type { Log } from '../../kit/log.ts';
 import { LogThrottle } from '../../kit/log-throttle.ts';
 import '../problem.ts';
 
@@ -64,17 +65,21 @@ export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: Fast
 /** Sends a problem to the client. */
 export type ProblemSender = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Returns the error handler of a server. It logs problems of a dependency with the same cause once a minute. */
-export function errorHandler(send: ProblemSender = sendProblem): ErrorHandler {
+/**
+ * Returns the error handler of a server. It logs problems of a dependency with the same cause once a minute.
+ * @param ownLog Instead of the log of the request.
+ */
+export function errorHandler(send: ProblemSender = sendProblem, ownLog?: Log): ErrorHandler {
   const unavailable = new LogThrottle();
   return async (error, request, reply) => {
     const problem = toProblem(error);
+    const log = ownLog ?? request.log;
     if (problem.code === 'internal_error') {
-      request.log.error({ err: error, request_id: request.id }, 'A request failed');
+      log.error({ err: error, request_id: request.id }, 'A request failed');
     } else if (problem.code === 'unavailable' || problem.code === 'database_read_only') {
       const count = unavailable.take(problem.message);
       if (count > 0)
-        request.log.warn(
+        log.warn(
           { err: error, request_id: request.id, count },
           'Requests failed because a dependency is unavailable',
         );
