@@ -157,10 +157,12 @@ let shared: Hasher | undefined;
 
 /**
  * Returns a salted argon2id hash of a password with the default cost, as `Auth` does.
- * @throws {Problem} invalid_request if the password is empty.
+ * @throws {Problem} invalid_request if the password is empty or not a string.
  * @throws {Problem} too_busy if it would wait too long.
  */
-export function hashPassword(password: string): Promise<string> {
+export async function hashPassword(password: string): Promise<string> {
+  if (typeof password !== 'string')
+    throw new Problem('invalid_request', { message: 'The password must be a text' });
   if (password === '') throw new Problem('invalid_request', { message: 'The password is empty' });
   shared ??= new Hasher();
   return shared.hash(password);

@@ -50,7 +50,7 @@ export interface IdentityParts {
 }
 
 /** Options of the rules, under the names of config/options.ts. */
-interface IdentityOptions {
+export interface IdentityOptions {
   /** Users get no session before their address is confirmed. Requires `post`. */
   readonly emailConfirmation: boolean;
   /** Who creates accounts. */

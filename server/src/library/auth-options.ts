@@ -1,11 +1,13 @@
-// The options of `Auth`.
+// The options of `Auth`, and those of the rules that follow from them.
 import { modules } from '../app/modules.ts';
 import type { Service } from '../app/service.ts';
 import type { Recorder } from '../audit/event.ts';
+import { localDefault } from '../config/option.ts';
 import type { CodeSigner, PasswordHasher } from '../identity/context.ts';
 import type { NewDetails } from '../identity/details/details.ts';
 import type { SecondFactor, SecondFactorPolicy } from '../identity/factor/factor.ts';
-import { createPlugged, type Plugged } from '../identity/identity.ts';
+import { createPlugged, type IdentityOptions, type Plugged } from '../identity/identity.ts';
+import { identityOptions as defaults } from '../identity/options.ts';
 import { dayMs, type Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Outbox } from '../mail/outbox.ts';
@@ -74,13 +76,40 @@ const authOptions: Members<AuthOptions> = {
   emailSignIn: 'boolean',
 };
 
-/** Requires the options of an `Auth`. @throws {TypeError}. */
+/** The least value of each option that is a number. */
+const leastNumbers = {
+  sessionDays: 1,
+  sessionIdleDays: 1,
+  sessionsPerUser: 1,
+  resetTokenMinutes: 1,
+  knownDeviceDays: 0,
+  rememberedDeviceDays: 0,
+} as const satisfies Partial<Record<keyof AuthOptions, number>>;
+/** The greatest value of each of them: a hundred years in days. A sum of instants stays an exact number. */
+const greatestNumber = 36_500;
+
+/** Requires the options of an `Auth`. @throws {TypeError} @throws {RangeError}. */
 export function requireAuthOptions(options: AuthOptions | { readonly service: Service }): void {
   if (typeof options === 'object' && options !== null && 'service' in options)
     return requireService('Auth', options.service);
   requireMembers('Auth', options, authOptions);
   if ((options.db as Partial<DB> | undefined)?.database === undefined)
     throw new TypeError('The option db of Auth must be an opened database: new Auth({ db: await openDb() })');
+  for (const [name, value] of Object.entries(options))
+    if (value === null) throw new TypeError(`The option ${name} of Auth must not be null; leave it out`);
+  const { hasher } = options;
+  if (hasher !== undefined && (typeof hasher.hash !== 'function' || typeof hasher.verify !== 'function'))
+    throw new TypeError(
+      'The option hasher of Auth must have the methods hash and verify, as new Hasher() has',
+    );
+  for (const [name, least] of Object.entries(leastNumbers)) {
+    const value = options[name as keyof typeof leastNumbers];
+    if (value === undefined || (Number.isInteger(value) && value >= least && value <= greatestNumber))
+      continue;
+    throw new RangeError(
+      `The option ${name} of Auth must be a whole number from ${least} to ${greatestNumber}, not ${value}`,
+    );
+  }
 }
 
 const detailMembers: Members<NewDetails> = {
@@ -113,4 +142,20 @@ export function pluggedOf(options: AuthOptions): Plugged {
 /** Returns for how long a device that a user remembers needs no second factor, in milliseconds. */
 export function rememberingMs(options: AuthOptions): number {
   return (options.rememberedDeviceDays ?? 0) * dayMs;
+}
+
+/** Returns the options of the rules. A missing one has the default of local mode. */
+export function identityOptionsOf(options: AuthOptions): IdentityOptions {
+  return {
+    emailConfirmation: options.emailConfirmation ?? localDefault(defaults.emailConfirmation),
+    signUp: localDefault(defaults.signUp),
+    passwordMinLength: localDefault(defaults.passwordMinLength),
+    passwordRule: options.passwordRule,
+    sessionDays: options.sessionDays ?? localDefault(defaults.sessionDays),
+    sessionIdleDays: options.sessionIdleDays ?? localDefault(defaults.sessionIdleDays),
+    sessionsPerUser: options.sessionsPerUser ?? localDefault(defaults.sessionsPerUser),
+    resetTokenMinutes: options.resetTokenMinutes ?? localDefault(defaults.resetTokenMinutes),
+    knownDeviceDays: options.knownDeviceDays ?? localDefault(defaults.knownDeviceDays),
+    secondFactor: options.secondFactorPolicy ?? localDefault(defaults.secondFactor),
+  };
 }

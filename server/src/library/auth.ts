@@ -18,14 +18,14 @@ import type { ListedSession, Session } from '../identity/session/session-entry.t
 import type { Login } from '../identity/sign-in/sign-in.ts';
 import type { Service } from '../app/service.ts';
 import {
+  identityOptionsOf,
   pluggedOf,
   rememberingMs,
   requireAuthOptions,
   requireDetails,
   type AuthOptions,
 } from './auth-options.ts';
-import { localDefault } from '../config/option.ts';
-import { identityOptions as defaults } from '../identity/options.ts';
+import { anyPasswordText, isText, isUserId, requirePassword } from './members.ts';
 
 export type { AuthOptions } from './auth-options.ts';
 
@@ -38,6 +38,7 @@ export class Auth {
   /**
    * Builds the rules from options, or takes those of a service from `openService`.
    * @throws {TypeError} if an option is missing, unknown or of another type.
+   * @throws {RangeError} if a number is out of its range.
    */
   constructor(options: AuthOptions | { readonly service: Service }) {
     requireAuthOptions(options);
@@ -51,7 +52,11 @@ export class Auth {
    * @throws {Problem} invalid_request if the address is malformed, or a rule rejects it or the password.
    */
   async registerUser(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.register(requireEmailAddress(email), password, source);
+    return this.identity.accounts.register(
+      requireEmailAddress(email),
+      requirePassword(password, 'password'),
+      source,
+    );
   }
 
   /**
@@ -60,7 +65,8 @@ export class Auth {
    */
   async validLogin(email: string, password: string, source: ClientSource = programSource): Promise<boolean> {
     const address = toEmailAddress(email);
-    return address !== undefined && this.identity.passwordLogin.isValid(address, password, source);
+    if (address === undefined) return false;
+    return this.identity.passwordLogin.isValid(address, anyPasswordText(password), source);
   }
 
   /**
@@ -74,7 +80,7 @@ export class Auth {
     source: ClientSource = programSource,
   ): Promise<Login | undefined> {
     const address = toEmailAddress(email);
-    return address && this.identity.passwordLogin.logIn(address, password, source);
+    return address && this.identity.passwordLogin.logIn(address, anyPasswordText(password), source);
   }
 
   /**
@@ -102,14 +108,20 @@ export class Auth {
     return this.identity.sessions.endAll(userId, source);
   }
 
-  /** Lists live sessions of one user, or of all users, newest first. */
-  listSessions(userId: number | undefined, limit: number): Promise<ListedSession[]> {
-    return this.identity.sessions.list(userId, limit);
+  /**
+   * Lists live sessions of one user, newest first; with `'all'` those of all users. Without a user the list is empty.
+   * @throws {TypeError} if the limit is not a whole number from 1.
+   */
+  async listSessions(userId: number | 'all' | null | undefined, limit: number): Promise<ListedSession[]> {
+    if (!Number.isSafeInteger(limit) || limit < 1)
+      throw new TypeError('listSessions needs a limit, a whole number from 1: listSessions(userId, 20)');
+    if (userId === 'all') return this.identity.sessions.list(undefined, limit);
+    return isUserId(userId) ? this.identity.sessions.list(userId, limit) : [];
   }
 
   /** Ends one session by its handle; returns false if no session has it. */
-  endSession(id: string, source: ClientSource = programSource): Promise<boolean> {
-    return this.identity.sessions.end(id, source);
+  async endSession(id: string, source: ClientSource = programSource): Promise<boolean> {
+    return isText(id) && this.identity.sessions.end(id, source);
   }
 
   /**
@@ -143,7 +155,8 @@ export class Auth {
     source: ClientSource = programSource,
   ): Promise<User> {
     const address = email === undefined ? undefined : claimedAddress(email);
-    return this.identity.passwordReset.redeem(resetToken, password, address, source);
+    const text = requirePassword(password, 'new_password');
+    return this.identity.passwordReset.redeem(resetToken, text, address, source);
   }
 
   /**
@@ -152,15 +165,26 @@ export class Auth {
    * @throws {Problem} invalid_request for a password that the rule rejects.
    */
   async setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
-    return this.identity.accounts.setPassword(requireEmailAddress(email), password, source);
+    return this.identity.accounts.setPassword(
+      requireEmailAddress(email),
+      requirePassword(password, 'password'),
+      source,
+    );
   }
 
   /**
    * Disables a user and ends all access, or enables the user again, also one who has closed the account. Returns false
    * if no user has the id.
+   * @throws {TypeError} if `disabled` is neither true nor false.
    */
-  setDisabled(userId: number, disabled: boolean, source: ClientSource = programSource): Promise<boolean> {
-    return this.identity.accounts.setDisabled(userId, disabled, source);
+  async setDisabled(
+    userId: number,
+    disabled: boolean,
+    source: ClientSource = programSource,
+  ): Promise<boolean> {
+    if (typeof disabled !== 'boolean')
+      throw new TypeError('setDisabled needs true or false: setDisabled(userId, true)');
+    return isUserId(userId) && this.identity.accounts.setDisabled(userId, disabled, source);
   }
 
   /** Returns the details of a user: subject, external id, name, picture, metadata; `undefined` if no user has the id. */
@@ -185,8 +209,8 @@ export class Auth {
   }
 
   /** Removes a user with all data of the account; returns false if no user has the id. */
-  removeUser(userId: number, source: ClientSource = programSource): Promise<boolean> {
-    return this.identity.accounts.remove(userId, source);
+  async removeUser(userId: number, source: ClientSource = programSource): Promise<boolean> {
+    return isUserId(userId) && this.identity.accounts.remove(userId, source);
   }
 
   /** Writes the last use of the sessions that were used since the previous call. */
@@ -217,18 +241,7 @@ function buildIdentity(parts: AuthOptions): Identity {
       audit: options.audit ?? noRecorder,
       codes: options.codes ?? unkeyedCodes,
       post: options.post,
-      options: {
-        emailConfirmation: options.emailConfirmation ?? localDefault(defaults.emailConfirmation),
-        signUp: localDefault(defaults.signUp),
-        passwordMinLength: localDefault(defaults.passwordMinLength),
-        passwordRule: options.passwordRule,
-        sessionDays: options.sessionDays ?? localDefault(defaults.sessionDays),
-        sessionIdleDays: options.sessionIdleDays ?? localDefault(defaults.sessionIdleDays),
-        sessionsPerUser: options.sessionsPerUser ?? localDefault(defaults.sessionsPerUser),
-        resetTokenMinutes: options.resetTokenMinutes ?? localDefault(defaults.resetTokenMinutes),
-        knownDeviceDays: options.knownDeviceDays ?? localDefault(defaults.knownDeviceDays),
-        secondFactor: options.secondFactorPolicy ?? localDefault(defaults.secondFactor),
-      },
+      options: identityOptionsOf(parts),
     },
     pluggedOf(parts),
   );

@@ -6,7 +6,7 @@ import { UnreadableHash } from '../hash/stored-hash.ts';
 import { requireEmailAddress, toEmailAddress } from '../user/email-address.ts';
 import type { SessionEnding } from '../identity/contribution.ts';
 import { removeAllTokens } from '../identity/token/chosen-store.ts';
-import { requireMembers, type Members } from './members.ts';
+import { isText, isUserId, requireMembers, type Members } from './members.ts';
 import { findUserBy, setResetToken, setSessionId, type UserFilter } from './attribute-store.ts';
 import { endSessionsOf, releaseAddress } from './ending.ts';
 import { modules } from '../app/modules.ts';
@@ -123,6 +123,8 @@ export class DB {
    * @throws {InvalidRequest} if a filter is unknown, or no filter is given.
    */
   async findUserBy(filters: UserFilters): Promise<User> {
+    if (typeof filters !== 'object' || filters === null)
+      throw new InvalidRequest('Users are found by an object with filters: findUserBy({ email })');
     const names = Object.keys(filters);
     const unknownName = names.find((name) => !filterNames.has(name));
     if (unknownName !== undefined) throw new InvalidRequest(`Users cannot be found by ${unknownName}`);
@@ -143,12 +145,17 @@ export class DB {
    */
   async updateUser(userId: number, fields: UserFields, options: HashOptions = {}): Promise<void> {
     requireMembers('updateUser', options, hashOptions);
+    if (typeof fields !== 'object' || fields === null)
+      throw new ValueError('A user is updated by an object with fields: updateUser(userId, { email })');
     const unknownName = Object.keys(fields).find((name) => !fieldNames.has(name));
     if (unknownName !== undefined) throw new ValueError(`A user's ${unknownName} cannot be updated`);
     const change = toChange(fields, options);
     const { sessionId, resetToken } = fields;
     const now = this.#clock();
-    if (!Number.isSafeInteger(userId)) throw new NoResultFound(`No user has the id ${String(userId)}`);
+    if (!isUserId(userId))
+      throw new NoResultFound(
+        `No user has ${typeof userId === 'number' ? `the id ${String(userId)}` : 'this id'}`,
+      );
     try {
       await this.database.transaction(async (tx) => {
         await endProvision(tx, userId); // the program has taken the account over
@@ -186,7 +193,7 @@ export class DB {
 function toFilter(filters: UserFilters): UserFilter | undefined {
   const { id, email, subject, externalId, sessionId, resetToken } = filters;
   const filter: UserFilter = {
-    ...(Number.isSafeInteger(id) && { id: Number(id) }),
+    ...(isUserId(id) && { id }),
     ...(toEmailAddress(email) && { emailKey: requireEmailAddress(email).key }),
     ...(isText(subject) && { subject }),
     ...(isText(externalId) && { externalId }),
@@ -198,7 +205,8 @@ function toFilter(filters: UserFilters): UserFilter | undefined {
 }
 
 /** Validates the details of a new user. @throws {Problem} invalid_request. */
-function toDetails({ emailVerified, subject, externalId, name }: AddUserOptions): NewUserOptions {
+function toDetails({ emailVerified, externalId, name, ...options }: AddUserOptions): NewUserOptions {
+  const subject = options.subject ?? undefined; // null in a program without types, as a column of another product has it
   return {
     emailVerified,
     subject: subject === undefined ? undefined : requireSubject(subject),
@@ -235,9 +243,4 @@ function requireHash(hashedPassword: unknown, { allowsUnknownHash = false }: Has
       { cause: error },
     );
   }
-}
-
-/** Returns true for text that both engines can store and find: not empty, without NUL and lone surrogates. */
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && !value.includes('\0') && value.isWellFormed();
 }

@@ -1,7 +1,9 @@
 // Checks the objects that programs pass to the library. A program without types may pass anything, and a member that
 // is ignored, such as a misspelt `emailVerified`, is noticed only when users cannot sign in.
 import type { Service } from '../app/service.ts';
+import { fieldProblem } from '../kit/problem.ts';
 import { nearest } from '../kit/text/near-name.ts';
+import type { PasswordContext } from '../user/password-rule.ts';
 
 /** Type of a member, as `typeof` names it. */
 type Expected = 'boolean' | 'function' | 'number' | 'object' | 'string';
@@ -44,4 +46,28 @@ function named(type: string): string {
 export function requireService(what: string, service: unknown): asserts service is Service {
   if ((service as Partial<Service> | null | undefined)?.core === undefined)
     throw new TypeError(`${what} needs an opened service: await openService({ … })`);
+}
+
+/** Returns true for text that both engines can store and find: not empty, without NUL and lone surrogates. */
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !value.includes('\0') && value.isWellFormed();
+}
+
+/** Returns true for a number that can be the id of a user. No user has any other id. */
+export function isUserId(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+/**
+ * Returns a password to set.
+ * @throws {Problem} invalid_request for the field if it is not a string.
+ */
+export function requirePassword(password: unknown, field: PasswordContext['field']): string {
+  if (typeof password === 'string') return password;
+  throw fieldProblem(field, password === undefined || password === null ? 'is missing' : 'must be a text');
+}
+
+/** Returns a password to verify. Another value becomes one that no account has, so that it costs the same. */
+export function anyPasswordText(password: unknown): string {
+  return typeof password === 'string' ? password : crypto.randomUUID();
 }

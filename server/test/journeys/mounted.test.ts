@@ -265,9 +265,8 @@ test('a body that was read in front of the service fails the request and is logg
   const accounts = Fastify();
   await accounts.register(bienvenue, { service, home: false });
   await accounts.ready();
-  const server = createServer(async (request, response) => {
-    for await (const chunk of request) assert.ok(chunk); // as express.json() does
-    accounts.routing(request, response);
+  const server = createServer((request, response) => {
+    request.on('end', () => accounts.routing(request, response)).resume(); // as express.json() does
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   t.after(async () => {

@@ -168,7 +168,7 @@ onEachEngine('second factors', (engine) => {
 
   /** Names of the factors of each session, oldest first. */
   async function factorsIn({ auth }: Bench): Promise<string[][]> {
-    const sessions = await auth.listSessions(undefined, 10);
+    const sessions = await auth.listSessions('all', 10);
     return sessions.map(({ factors }) => parseFactors(factors).map(({ factor }) => factor)).toReversed();
   }
 
