@@ -117,11 +117,11 @@ describe('compiling', () => {
     const tuples = statement((sql, p: { limit: number }) =>
       sql
         .deleteFrom('users')
-        .where(({ eb, refTuple, selectFrom }) =>
-          eb(
-            refTuple('id', 'email'),
+        .where((users) =>
+          users(
+            users.refTuple('id', 'email'),
             'in',
-            selectFrom('users').select(['id', 'email']).limit(p.limit).$asTuple('id', 'email'),
+            users.selectFrom('users').select(['id', 'email']).limit(p.limit).$asTuple('id', 'email'),
           ),
         ),
     );
