@@ -16,6 +16,7 @@ const namesIn = (text: string): string[] =>
 /** A value for every placeholder. */
 const everyValue = {
   at: 0,
+  label: 'L',
   title: 'T',
   host: 'H',
   other: 'O',

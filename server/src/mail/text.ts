@@ -59,14 +59,15 @@ export function composeMail(sender: Sender, letter: Letter): Required<MailText> 
   const subject = t(`${kind}.subject`);
   return {
     subject,
-    text: toText([...parts, { kind: 'note', text: `--\u0020\n${footer}` }]),
+    text: toText([...parts, { kind: 'note', text: `--\u0020\n${footer}` }], (label) => t('link', { label })),
     html: withLogo(toHtml(parts, { subject, footer, language, sender }), sender),
   };
 }
 
-function toText(parts: readonly Part[]): string {
+/** @param labelled Returns the line above the URL of a link. */
+function toText(parts: readonly Part[], labelled: (label: string) => string): string {
   const lines = parts.map(({ kind, text, href }) => {
-    if (kind === 'link') return `${text}:\n${href}`;
+    if (kind === 'link') return `${labelled(text)}\n${href}`;
     return kind === 'code' ? `    ${text}` : text;
   });
   return `${lines.join('\n\n')}\n`;
