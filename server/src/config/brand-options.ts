@@ -17,7 +17,7 @@ export const brandOptions = {
   productColor: option({
     env: 'PRODUCT_COLOR',
     parse: color,
-    says: 'Color of links and buttons, as #rrggbb. Its lightness is adapted where it could not be read; `bienvenue doctor` reports it.',
+    says: 'Color of links and buttons, as #rrggbb. Its lightness is adapted where it would be hard to read; `bienvenue doctor` reports it.',
     default: () => '#1a56c4',
   }),
   productLogo: option<Picture | undefined>({

@@ -48,7 +48,7 @@ const unitsPerThread = 3000;
 const publicUrlOption = option<URL | undefined>({
   env: 'PUBLIC_URL',
   parse: publicUrl,
-  says: 'URL at which users reach the service. An https URL turns on public mode; without it, or with a loopback host, the service runs in local mode, which answers no other host than this machine. While it is unset, requests that a proxy forwarded are rejected.',
+  says: 'URL at which users reach the service. An https URL turns on public mode; without it, or with a loopback host, the service runs in local mode, which answers this machine only. While it is unset, requests that a proxy forwarded are rejected.',
   default: () => undefined,
   defaultSays: 'none: local mode',
 });
@@ -158,7 +158,7 @@ export const coreOptions = {
   trustedProxies: option<readonly string[]>({
     env: 'TRUSTED_PROXIES',
     parse: networks,
-    says: 'Networks of your proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. X-Forwarded-For is trusted only from these networks; no other forwarding header is used. 127.0.0.1 and ::1 stand for each other.',
+    says: 'Networks of your proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. X-Forwarded-For is trusted only from these networks; no other forwarding header is used. 127.0.0.1 also covers ::1, and ::1 also covers 127.0.0.1.',
     default: () => [],
     defaultSays: 'none: the peer address is the client address',
   }),
@@ -179,7 +179,7 @@ export const coreOptions = {
   cookiePrefix: option({
     env: 'COOKIE_PREFIX',
     parse: cookiePrefix,
-    says: 'Beginning of the name of each cookie, such as shop_. Browsers send cookies to all ports of a host: set a different one for each of several services on localhost, or signing in to one signs out of the others. In public mode `__Host-` precedes it.',
+    says: 'Prefix of the name of each cookie, such as shop_. Browsers send cookies to all ports of a host: set a different one for each of several services on localhost, or signing in to one signs out of the others. In public mode `__Host-` precedes it.',
     default: () => '',
     defaultSays: 'none: the cookie of the session is `session_id`',
   }),

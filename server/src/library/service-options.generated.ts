@@ -7,8 +7,8 @@ export interface ServiceOptions {
 
   /**
    * URL at which users reach the service. An https URL turns on public mode; without it, or with a loopback
-   * host, the service runs in local mode, which answers no other host than this machine. While it is unset,
-   * requests that a proxy forwarded are rejected. Default: none: local mode.
+   * host, the service runs in local mode, which answers this machine only. While it is unset, requests that a
+   * proxy forwarded are rejected. Default: none: local mode.
    */
   readonly PUBLIC_URL?: string | undefined;
 
@@ -114,8 +114,8 @@ export interface ServiceOptions {
   readonly PRODUCT_NAME?: string | undefined;
 
   /**
-   * Color of links and buttons, as #rrggbb. Its lightness is adapted where it could not be read; `bienvenue
-   * doctor` reports it. Default: `#1a56c4`.
+   * Color of links and buttons, as #rrggbb. Its lightness is adapted where it would be hard to read;
+   * `bienvenue doctor` reports it. Default: `#1a56c4`.
    */
   readonly PRODUCT_COLOR?: string | undefined;
 
@@ -180,8 +180,8 @@ export interface ServiceOptions {
 
   /**
    * Networks of your proxies, as a list such as 10.0.0.0/8, 2001:db8::/32. X-Forwarded-For is trusted only
-   * from these networks; no other forwarding header is used. 127.0.0.1 and ::1 stand for each other. Default:
-   * none: the peer address is the client address.
+   * from these networks; no other forwarding header is used. 127.0.0.1 also covers ::1, and ::1 also covers
+   * 127.0.0.1. Default: none: the peer address is the client address.
    */
   readonly TRUSTED_PROXIES?: string | undefined;
 
@@ -199,7 +199,7 @@ export interface ServiceOptions {
   readonly ALLOWED_ORIGINS?: string | undefined;
 
   /**
-   * Beginning of the name of each cookie, such as shop_. Browsers send cookies to all ports of a host: set a
+   * Prefix of the name of each cookie, such as shop_. Browsers send cookies to all ports of a host: set a
    * different one for each of several services on localhost, or signing in to one signs out of the others. In
    * public mode `__Host-` precedes it. Default: none: the cookie of the session is `session_id`.
    */
@@ -267,8 +267,8 @@ export interface ServiceOptions {
   readonly SECOND_FACTOR?: string | undefined;
 
   /**
-   * Tells a client that registers a taken email that it is taken. If false, the reply is the same as for a
-   * new email, and the owner gets an email. Default: true in local mode, false in public mode.
+   * Whether the reply to a registration says that the email is taken. If false, the reply is the same as for
+   * a new email, and the owner gets an email. Default: true in local mode, false in public mode.
    */
   readonly REVEAL_ACCOUNTS?: string | undefined;
 

@@ -24,7 +24,7 @@ interface Flags {
 export function doctorCommand({ environment }: CommandContext): Command {
   return new Command('doctor')
     .description('check options, database, schema, keys, files, disk, clock and address; send a test email')
-    .option('--mail <address>', 'also send an email there, and say at which step it failed')
+    .option('--mail <address>', 'also send an email there; if it fails, name the step')
     .option('--json', 'print JSON')
     .action(async ({ json = false, mail }: Flags) => {
       const findings = await examine(environment, mail);

@@ -67,7 +67,9 @@ export function keyCommand({ environment, openData }: CommandContext): Command {
 
   command
     .command('reseal')
-    .description('encrypt what older keys encrypted again under the current one, once every instance has it')
+    .description(
+      'encrypt secrets of older keys again with the current key; run it when every instance has that key',
+    )
     .option('--json', 'print JSON')
     .action(async ({ json = false }: Flags) => {
       const { options, database } = await openData();
@@ -130,8 +132,8 @@ export function signingKeyCommand({ withCore }: CommandContext): Command {
 
   command
     .command('rotate')
-    .description('let the next keys sign, and keep the former ones published for a day')
-    .option('--now', 'also if verifiers may have cached the published keys without the next ones')
+    .description('let the next keys sign, and keep the previous keys published for a day')
+    .option('--now', 'even if verifiers may have cached the published keys without the next ones')
     .option('--json', 'print JSON')
     .action(({ json = false, now = false }: SigningKeyFlags) =>
       withCore(async ({ signingKeys }) => {

@@ -80,7 +80,7 @@ function listAll(command: Command, context: CommandContext): void {
 function listFactors(command: Command, context: CommandContext): void {
   command
     .command('factors <email>')
-    .description('list the second factors of a user, also those that the options do not offer')
+    .description('list the second factors of a user, including those that the options turn off')
     .option('--json', 'print JSON')
     .action((email: string, { json = false }: Flags) =>
       context.withCore(async ({ secondFactors, context: { db: database } }) => {

@@ -5,7 +5,7 @@ export const accountOptions = {
   revealAccounts: option({
     env: 'REVEAL_ACCOUNTS',
     parse: flag,
-    says: 'Tells a client that registers a taken email that it is taken. If false, the reply is the same as for a new email, and the owner gets an email.',
+    says: 'Whether the reply to a registration says that the email is taken. If false, the reply is the same as for a new email, and the owner gets an email.',
     default: ({ isPublic }) => !isPublic,
     defaultSays: 'true in local mode, false in public mode',
   }),

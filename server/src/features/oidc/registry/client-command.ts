@@ -85,8 +85,13 @@ function rotateCommand({ withData }: Context): Command {
   const usual = defaultOverlapMs / hourMs;
   return new Command('rotate-secret')
     .argument('<id>')
-    .description('generate a new secret; the one before stays valid for a while')
-    .option('--overlap-hours <n>', 'how long the one before stays valid; 0 ends it immediately', hours, usual)
+    .description('generate a new secret; the previous one stays valid for --overlap-hours')
+    .option(
+      '--overlap-hours <n>',
+      'hours for which the previous secret stays valid; 0 ends it immediately',
+      hours,
+      usual,
+    )
     .option('--json', 'print JSON')
     .action((id: string, { json = false, overlapHours }: Flags & { readonly overlapHours: number }) =>
       withData(async (parts) => {
