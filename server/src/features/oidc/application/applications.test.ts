@@ -88,7 +88,7 @@ onEachEngine('the applications of an account', (engine) => {
     const theirs = await allowed(bystander, app);
     const page = await person.visit('/account/applications');
     const done = await person.submit(page);
-    assert.match(textOf(done.text), /has no access any more/);
+    assert.match(textOf(done.text), /no longer has access/);
     assert.deepEqual(await listed(person), []);
     assert.equal((await openid.tokenIntrospection(app.config, tokens.access_token)).active, false);
     await assert.rejects(openid.refreshTokenGrant(app.config, tokens.refresh_token ?? ''), {
@@ -103,7 +103,7 @@ onEachEngine('the applications of an account', (engine) => {
     const events = (await rowsIn(site.db, 'audit_events')).filter((row) => row['target_id'] === app.id);
     assert.equal(events.filter((row) => row['reason'] === 'application_removed').length, 1);
     const repeated = await person.submit(page);
-    assert.match(textOf(repeated.text), /has no access any more/, 'a second press is no error');
+    assert.match(textOf(repeated.text), /no longer has access/, 'a second press is no error');
     assert.equal(
       (await rowsIn(site.db, 'audit_events')).filter((row) => row['target_id'] === app.id).length,
       events.length,
@@ -122,7 +122,7 @@ onEachEngine('the applications of an account', (engine) => {
     if (hasFeature('activity')) {
       const { text } = await person.visit('/account/activity');
       const shown = text.replaceAll('&#60;', '&lt;').replaceAll('&#62;', '&gt;');
-      for (const sentence of ['Signed in to', 'Access allowed to', 'Access of'])
+      for (const sentence of ['Signed in to', 'Access allowed to', 'Access removed for'])
         assert.match(shown, new RegExp(`${sentence} Plans &lt;b&gt;`));
     }
     const events = (await rowsIn(site.db, 'audit_events')).filter((row) => row['target_id'] === app.id);

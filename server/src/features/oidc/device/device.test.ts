@@ -74,7 +74,7 @@ onEachEngine('the sign-in of a device', (engine) => {
     assert.match(text, /Sign in to TV on a device/);
     assert.match(text, /See your email address/);
     assert.match(text, new RegExp(`your device shows the code ${request.user_code}`));
-    assert.match(text, /asked from 127\.0\.0\.1/);
+    assert.match(text, /came from 127\.0\.0\.1/);
     assert.match(text, new RegExp(person.email));
     assert.match(textOf((await person.visit(page.url)).text), /Sign in to TV/, 'a reload asks again');
     const done = await person.answer(page, 'allow');
