@@ -13,8 +13,12 @@ import { ValueError } from '../user/user.ts';
 /** 0 done; 1 rejected or not found; 2 invalid arguments, input or options; 70 internal error (sysexits EX_SOFTWARE). */
 export const exitCode = { failed: 1, usage: 2, fault: 70 } as const;
 
+let isWatched = false;
+
 /** Reports that standard output cannot be written; without a listener Node.js would print it as a bug. */
 export function watchOutput(): void {
+  if (isWatched) return; // a process may run several commands
+  isWatched = true;
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     if (code === 'EPIPE') return; // its reader, such as `head`, has enough
     process.exitCode = exitCode.failed;
