@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { after, describe, test } from 'node:test';
 import { hashSync } from '@node-rs/argon2';
 import bcrypt from '@node-rs/bcrypt';
+import { patient } from '../../test/support/hashing.ts';
 import { source, startScript } from '../../test/support/script.ts';
 import { threadsStartedBy } from '../../test/support/thread.ts';
 import { isProblem } from '../kit/problem.ts';
@@ -20,7 +21,7 @@ const argon2i = 1;
 const isUnavailable = (error: unknown): boolean => isProblem(error, 'unavailable');
 
 describe('a hash', () => {
-  const hasher = new Hasher({ cost: cheap, threads: 2, maxWaitMs: 60_000 });
+  const hasher = new Hasher({ ...patient, cost: cheap, threads: 2 });
   after(() => hasher.close());
 
   const matches = async (hashed: string, password: string): Promise<boolean> =>
@@ -82,7 +83,7 @@ describe('a hash', () => {
     'of argon2i': [hashSync('pw', { algorithm: argon2i, memoryCost: 16, timeCost: 2 }), true],
     'of bcrypt': [bcrypt.hashSync('pw', 4), true],
   };
-  const costlier = new Hasher({ cost: { memoryKib: 16, passes: 2 }, threads: 1 });
+  const costlier = new Hasher({ ...patient, cost: { memoryKib: 16, passes: 2 }, threads: 1 });
   after(() => costlier.close());
   for (const [title, [hashed, isOutdated]] of Object.entries(outdated)) {
     test(`${title} matches, and is ${isOutdated ? '' : 'not '}outdated`, async () => {
@@ -94,7 +95,7 @@ describe('a hash', () => {
 });
 
 describe('a bcrypt hash of another product', () => {
-  const hasher = new Hasher({ cost: cheap, threads: 1 });
+  const hasher = new Hasher({ ...patient, cost: cheap, threads: 1 });
   after(() => hasher.close());
 
   const made = bcrypt.hashSync('b4l0u', 4);
@@ -126,7 +127,7 @@ describe('a bcrypt hash of another product', () => {
 });
 
 describe('verification without a readable hash', () => {
-  const hasher = new Hasher({ cost: cheap, threads: 1, maxWaitMs: 60_000 });
+  const hasher = new Hasher({ ...patient, cost: cheap, threads: 1 });
   after(() => hasher.close());
 
   test('never matches for an unknown user or a user without a password', async () => {
@@ -156,7 +157,7 @@ describe('verification without a readable hash', () => {
   });
 
   test('waits in the queue like any other, so that the time reveals nothing (OWASP ASVS 5.0 §6.3.8)', async () => {
-    const single = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 60_000 });
+    const single = new Hasher({ ...patient, cost: expensive, threads: 1 });
     await single.warm();
     const order: string[] = [];
     const queue = Array.from({ length: 5 }, (_, i) => single.hash('x').then(() => order.push(`hash ${i}`)));
@@ -241,7 +242,7 @@ test('a hash that takes too long for a reply is rejected, and its thread then se
 describe('hashing threads', () => {
   for (const count of [1, 2]) {
     test(`one of ${count} that dies fails only its own job as unavailable, and is replaced`, async () => {
-      const hasher = new Hasher({ cost: expensive, threads: count, maxWaitMs: 60_000 });
+      const hasher = new Hasher({ ...patient, cost: expensive, threads: count });
       const { value: jobs, threads } = await threadsStartedBy(async () => {
         const begun = Array.from({ length: 6 }, () => hasher.hash('x'));
         void Promise.allSettled(begun);
@@ -262,7 +263,7 @@ describe('hashing threads', () => {
   }
 
   test('never exceed the configured number', async () => {
-    const hasher = new Hasher({ cost: cheap, threads: 2, maxWaitMs: 60_000 });
+    const hasher = new Hasher({ ...patient, cost: cheap, threads: 2 });
     const { threads } = await threadsStartedBy(() =>
       Promise.all(Array.from({ length: 50 }, () => hasher.hash('x'))),
     );
@@ -280,7 +281,7 @@ describe('hashing threads', () => {
         ).length;
       const before = lowest();
       const own = niceOf(readFileSync('/proc/self/stat', 'utf8'));
-      const hasher = new Hasher({ cost: cheap, threads: 2, maxWaitMs: 60_000 });
+      const hasher = new Hasher({ ...patient, cost: cheap, threads: 2 });
       await Promise.all(Array.from({ length: 4 }, () => hasher.hash('x')));
       assert.equal(lowest() - before, 2);
       assert.equal(niceOf(readFileSync('/proc/self/stat', 'utf8')), own);
@@ -289,7 +290,7 @@ describe('hashing threads', () => {
   );
 
   test('end with the hasher: waiting and later jobs are rejected as unavailable', async () => {
-    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 60_000 });
+    const hasher = new Hasher({ ...patient, cost: expensive, threads: 1 });
     const waiting = Promise.allSettled(Array.from({ length: 5 }, () => hasher.hash('x')));
     await hasher.close();
     for (const outcome of await waiting)

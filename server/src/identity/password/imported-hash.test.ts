@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { patient } from '../../../test/support/hashing.ts';
 import { onEachEngine, withDatabase } from '../../../test/support/engines.ts';
 import { silentLog } from '../../kit/log.ts';
 import { Hasher } from '../../hash/hasher.ts';
@@ -23,7 +24,7 @@ onEachEngine('a user imported with a hash of another system', (engine) => {
       // This password is shorter than the rule requires. The rule does not apply at login.
       const auth = new Auth({
         db,
-        hasher: new Hasher({ threads: 1 }),
+        hasher: new Hasher({ ...patient, threads: 1 }),
         log,
         passwordRule: passwordRule({ minLength: 15 }),
       });
