@@ -197,7 +197,7 @@ declare module 'fastify' {
     pendingAuthentication: number;
   }
 }
-// @ts-expect-error a misspelt name
+// @ts-expect-error a misspelled name
 await openService({ PROT: '3000' });
 // @ts-expect-error no text
 await openService({ PORT: 3000 });

@@ -535,7 +535,7 @@ describe('config', () => {
     }
   });
 
-  test('warns about misspelt names on standard error', async () => {
+  test('warns about misspelled names on standard error', async () => {
     const { code, stderr, stdout } = await bienvenue('config --json', { SIGNUP: 'closed' });
     assert.deepEqual(
       [code, stderr],

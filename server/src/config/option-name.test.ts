@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allOptions, readOptions } from '../app/options.ts';
-import { ignoredFiles, misspeltNames, wrongKey } from './option-name.ts';
+import { ignoredFiles, misspelledNames, wrongKey } from './option-name.ts';
 import { hasSecretFile } from './secret-file.ts';
 
-test('a misspelt name in the environment is answered with the name that was meant', () => {
+test('a misspelled name in the environment is answered with the name that was meant', () => {
   const meant: Record<string, string> = {
     PRODUCT_COLOUR: 'PRODUCT_COLOR',
     SMTP_URI: 'SMTP_URL',
@@ -33,7 +33,7 @@ test('a misspelt name in the environment is answered with the name that was mean
     BIENVENUE_CONFG: 'BIENVENUE_CONFIG',
   };
   for (const [name, option] of Object.entries(meant))
-    assert.deepEqual(misspeltNames([name], allOptions), [
+    assert.deepEqual(misspelledNames([name], allOptions), [
       `${name} is not an option and has no effect. Did you mean ${option}?`,
     ]);
 });
@@ -45,7 +45,7 @@ test('each option with two letters swapped, one missing or one more is recognize
     const swapped = `${env.slice(0, middle)}${b}${a}${env.slice(middle + 2)}`;
     for (const wrong of [swapped, env.slice(0, -1), `${env}X`])
       if (wrong !== env)
-        assert.match(misspeltNames([wrong], allOptions).join(), /^\S+ is not an option/, wrong);
+        assert.match(misspelledNames([wrong], allOptions).join(), /^\S+ is not an option/, wrong);
   }
 });
 
@@ -54,7 +54,7 @@ test('each option is recognized in lower case, without underscores, as a plural 
     const words = env.split('_');
     for (const wrong of [env.toLowerCase(), words.join(''), `${env}S`, words.toReversed().join('_')])
       if (!Object.values(allOptions).some((row) => row.env === wrong))
-        assert.deepEqual(misspeltNames([wrong], allOptions), [
+        assert.deepEqual(misspelledNames([wrong], allOptions), [
           `${wrong} is not an option and has no effect. Did you mean ${env}?`,
         ]);
   }
@@ -72,7 +72,7 @@ test('a name of the kind of ours is answered with the options of that kind', () 
     COOKIE_DOMAIN: 'COOKIE_PREFIX',
     SIGNUP_ENABLED: 'SIGN_UP',
   }))
-    assert.deepEqual(misspeltNames([name], allOptions), [
+    assert.deepEqual(misspelledNames([name], allOptions), [
       `${name} is not an option and has no effect. Options with a similar name: ${options}.`,
     ]);
 });
@@ -97,16 +97,16 @@ test('a key of the configuration file in other letters, or for a file of its own
 test('a name that only this service uses is reported although no option is near', () => {
   for (const name of ['BIENVENUE_THREADS_OF_ALL_KINDS', 'PRODUCT_SLOGAN_TEXT'])
     assert.match(
-      misspeltNames([name], allOptions).join(),
+      misspelledNames([name], allOptions).join(),
       new RegExp(`^${name} is not an option and has no effect`),
     );
 });
 
 test('a file for an option that is no secret is reported', () => {
-  assert.deepEqual(misspeltNames(['MAIL_FROM_FILE'], allOptions), [
+  assert.deepEqual(misspelledNames(['MAIL_FROM_FILE'], allOptions), [
     'MAIL_FROM_FILE has no effect: only a secret can be read from a file. Set MAIL_FROM.',
   ]);
-  assert.deepEqual(misspeltNames(['SMTP_URL_FILE', 'DATABASE_URL_FILE', 'SECRET_KEY_FILE'], allOptions), []);
+  assert.deepEqual(misspelledNames(['SMTP_URL_FILE', 'DATABASE_URL_FILE', 'SECRET_KEY_FILE'], allOptions), []);
 });
 
 test('names of options and of other programs are left alone', () => {
@@ -117,9 +117,9 @@ test('names of options and of other programs are left alone', () => {
     'INVOCATION_ID JOURNAL_STREAM CREDENTIALS_DIRECTORY STATE_DIRECTORY KUBERNETES_SERVICE_HOST HTTP_PROXY NO_PROXY ' +
     'MAILCHECK MAILPATH MAIL_SERVICE_HOST DATABASE_PORT_5432_TCP_ADDR http_proxy npm_config_loglevel APP_URL REDIS_URL TEST_DATABASE_URL AWS_REGION DOCKER_HOST DEBUG CI ' +
     'CHROME_DESKTOP DBUS_SESSION_BUS_ADDRESS GITHUB_TOKEN COLORTERM LS_COLORS PRODUCT';
-  assert.deepEqual(misspeltNames(others.split(' '), allOptions), []);
+  assert.deepEqual(misspelledNames(others.split(' '), allOptions), []);
   assert.deepEqual(
-    misspeltNames(
+    misspelledNames(
       Object.values(allOptions).map(({ env }) => env),
       allOptions,
     ),

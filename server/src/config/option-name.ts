@@ -1,4 +1,4 @@
-// Finds names in the environment that look like misspelt options. The environment also holds the variables of other
+// Finds names in the environment that look like misspelled options. The environment also holds the variables of other
 // programs, so only a name that is close to one of ours, or that no other program would use, counts.
 import { minCharacters, nearest, productPrefix } from '../kit/text/near-name.ts';
 import type { OptionTable } from './option.ts';
@@ -22,7 +22,7 @@ export function knownNames(table: OptionTable): Set<string> {
 }
 
 /** Returns one sentence for each name that is probably meant to be an option, but is not. */
-export function misspeltNames(names: Iterable<string>, table: OptionTable): string[] {
+export function misspelledNames(names: Iterable<string>, table: OptionTable): string[] {
   const known = knownNames(table);
   return [...names].flatMap((name) => {
     if (known.has(name)) return [];

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type * as Toml from 'smol-toml';
 import type { OptionCheck, OptionContext, OptionRow, OptionTable, OptionValues } from './option.ts';
 import type { coreOptions } from './options.ts';
-import { fileVariable, ignoredFiles, misspeltNames, wrongKey } from './option-name.ts';
+import { fileVariable, ignoredFiles, misspelledNames, wrongKey } from './option-name.ts';
 import { OptionFault } from './parse.ts';
 import { hasSecretFile } from './secret-file.ts';
 
@@ -18,7 +18,7 @@ export interface Configuration<Table extends OptionTable> {
   readonly sources: { readonly [Name in keyof Table]: OptionSource };
   /** `PUBLIC_URL` is https. */
   readonly isPublic: boolean;
-  /** One sentence for each name in the environment that is probably a misspelt option, or that another one replaces. */
+  /** One sentence for each name in the environment that is probably a misspelled option, or that another one replaces. */
   readonly warnings: readonly string[];
 }
 
@@ -96,8 +96,8 @@ export function readOptionSet<Table extends OptionTable>(
   // A file that cannot be read may hold the values that satisfy the checks.
   if (isFileRead) for (const check of checks) faults.push(...check(values, { isPublic, faulty }));
   const given = Object.keys(environment).filter((name) => (environment[name]?.trim() ?? '') !== '');
-  const warnings = [...misspeltNames(given, rows), ...ignoredFiles(given, rows)];
-  // A misspelt name may be the reason of a fault.
+  const warnings = [...misspelledNames(given, rows), ...ignoredFiles(given, rows)];
+  // A misspelled name may be the reason of a fault.
   if (faults.length > 0) throw new ConfigurationFault([...faults, ...warnings]);
   return { options: values, sources, isPublic, warnings };
 }

@@ -126,7 +126,7 @@ const replacements: Readonly<Record<string, string>> = {
   schema: 'write options=-c%20search_path%3D<name of the schema>',
 };
 
-/** @throws {OptionFault} if a parameter has no effect: without a misspelt sslmode, the connection would have no TLS. */
+/** @throws {OptionFault} if a parameter has no effect: without a misspelled sslmode, the connection would have no TLS. */
 function requireKnownParameters(parameters: URLSearchParams): void {
   const unknown = [...parameters.keys()].find((name) => !postgresParameters.includes(name));
   if (unknown === undefined) return;

@@ -1,5 +1,5 @@
 // Checks the objects that programs pass to the library. A program without types may pass anything, and a member that
-// is ignored, such as a misspelt `emailVerified`, is noticed only when users cannot sign in.
+// is ignored, such as a misspelled `emailVerified`, is noticed only when users cannot sign in.
 import type { Service } from '../app/service.ts';
 import { fieldProblem } from '../kit/problem.ts';
 import { nearest } from '../kit/text/near-name.ts';

@@ -43,11 +43,11 @@ test('the URL of a database in another form is answered with the form, and no se
   await assert.rejects(openDb('mysql://u:secret@x/y'), (error: Error) => !error.message.includes('secret'));
 });
 
-test('a misspelt name of an option is answered with the name that was meant', () => {
+test('a misspelled name of an option is answered with the name that was meant', () => {
   const known = knownNames(allOptions);
   for (const name of known) {
-    const misspelt = [`${name}X`, name.toLowerCase(), `BIENVENUE_${name}`];
-    for (const one of misspelt.filter((each) => !known.has(each)))
+    const misspelled = [`${name}X`, name.toLowerCase(), `BIENVENUE_${name}`];
+    for (const one of misspelled.filter((each) => !known.has(each)))
       assert.match(
         faultsOf({ [one]: 'x' }).join(),
         new RegExp(`^${one} is not an option; did you mean \\w+\\?$`),

@@ -64,10 +64,10 @@ export function composeMail(sender: Sender, letter: Letter): Required<MailText> 
   };
 }
 
-/** @param labelled Returns the line above the URL of a link. */
-function toText(parts: readonly Part[], labelled: (label: string) => string): string {
+/** @param labeled Returns the line above the URL of a link. */
+function toText(parts: readonly Part[], labeled: (label: string) => string): string {
   const lines = parts.map(({ kind, text, href }) => {
-    if (kind === 'link') return `${labelled(text)}\n${href}`;
+    if (kind === 'link') return `${labeled(text)}\n${href}`;
     return kind === 'code' ? `    ${text}` : text;
   });
   return `${lines.join('\n\n')}\n`;

@@ -57,7 +57,7 @@ test('one start names a port in use, a database that cannot be created and keys 
   assert.equal(existsSync(join(folder, 'new')), false, 'the folder is created by a start that works');
 });
 
-test('misspelt names in the environment are warned about at the start and by doctor', async (t) => {
+test('misspelled names in the environment are warned about at the start and by doctor', async (t) => {
   const environment = {
     DATA_DIR: await temporaryFolder(t),
     PRODUCT_COLOUR: '#ff0000',

@@ -32,7 +32,7 @@ const Who = Type.Object({
 /** Below, the time to return from the step-up page would count: the user would be asked again and again. */
 const minAgeSeconds = 30;
 
-// A demand whose name is misspelt must not let everyone pass.
+// A demand whose name is misspelled must not let everyone pass.
 const Question = Type.Object(
   {
     sign_in: Type.Optional(

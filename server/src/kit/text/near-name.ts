@@ -1,4 +1,4 @@
-// Finds the name that a misspelt one is probably meant to be: of an option, a parameter or an event.
+// Finds the name that a misspelled one is probably meant to be: of an option, a parameter or an event.
 
 /** Some people write it in front of an option, which options do not have. */
 export const productPrefix = 'BIENVENUE_';
