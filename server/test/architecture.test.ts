@@ -1,6 +1,7 @@
 // Holds the import rules of the sources and their limits of size (support/architecture.ts). Breaches that existed when a
 // rule was made are recorded in architecture-ceilings.json; their number may only fall.
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
@@ -32,6 +33,17 @@ test('all sources are read, with their imports and functions', () => {
   assert.ok(new Set(sources.map(({ path }) => moduleOf(path))).size >= 25);
   assert.ok(sources.flatMap(({ text }) => importsOf(text)).length > 3 * sources.length);
   assert.ok(sources.flatMap(({ text }) => functionsOf(text)).length > 3 * sources.length);
+});
+
+test('a test that replaces timers has a process of its own: other files may load what keeps them', () => {
+  const shared = globSync('server/{src,test}/**/*.test.ts', { cwd: root }).filter(
+    (file) => !file.endsWith('.process.test.ts') && !file.endsWith('architecture.test.ts'),
+  );
+  assert.ok(shared.length > 150, `${shared.length}`);
+  assert.deepEqual(
+    shared.filter((file) => readFileSync(join(root, file), 'utf8').includes('mock.timers')),
+    [],
+  );
 });
 
 test('a source finds the files next to it by new URL, as test runners and bundlers understand it', () => {
