@@ -12,7 +12,7 @@
  * largest file starts first, unless `--seed` or TEST_SEED names an order: a number, or `random`. `--times` writes how long
  * each test took: rows of milliseconds, kind, file, depth and title.
  */
-import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -147,6 +147,38 @@ function childCpuSeconds() {
   }
 }
 
+/** Ids of the processes that this one and its tests have started, where the system tells (Linux). @returns {number[]} */
+function descendants() {
+  /** @type {Map<number, number>} */
+  const parents = new Map();
+  for (const id of existsSync('/proc/self/stat') ? readdirSync('/proc') : []) {
+    if (!/^\d+$/.test(id)) continue;
+    try {
+      const [, parent] = readFileSync(`/proc/${id}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      parents.set(Number(id), Number(parent));
+    } catch {
+      // It has just ended.
+    }
+  }
+  /** @type {(id: number) => boolean} */
+  const isOwn = (id) => {
+    const parent = parents.get(id) ?? 0;
+    return parent === process.pid || (parent > 1 && isOwn(parent));
+  };
+  return [...parents.keys()].filter(isOwn);
+}
+
+/** @param {number} id */
+function end(id) {
+  try {
+    process.kill(id, 'SIGTERM');
+  } catch {
+    // It has ended.
+  }
+}
+
 /** Writes the program of a process, which imports the test files in order. @param {string} folder @param {Job} job */
 async function writeProgram(folder, { name, files, engines }) {
   const program = path.join(folder, `${name}.mjs`);
@@ -200,7 +232,11 @@ try {
   for (const job of jobs) programs.push(await writeProgram(folder, job));
   const ended = new AbortController();
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
-    process.prependOnceListener(signal, () => ended.abort()); // else the processes would go on without this one
+    process.prependOnceListener(signal, () => {
+      const started = descendants();
+      ended.abort();
+      for (const id of started) end(id);
+    });
   const events = run({
     signal: ended.signal,
     files: programs,

@@ -10,45 +10,62 @@ import { fileURLToPath } from 'node:url';
 const tool = fileURLToPath(new URL('test.mjs', import.meta.url));
 const isLinux = process.platform === 'linux';
 
-/** Ids and command lines of the processes with this variable. @param {string} variable @returns {string[]} */
-function processesWith(variable) {
-  return readdirSync('/proc')
-    .filter((id) => /^\d+$/.test(id))
-    .flatMap((id) => {
-      try {
-        if (!readFileSync(`/proc/${id}/environ`, 'utf8').split('\0').includes(variable)) return [];
-        return [`${id} ${readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ')}`];
-      } catch {
-        return []; // it has ended, or belongs to another user
-      }
-    });
+/** Command lines of all processes that a process has started, by their ids. @param {number} root @returns {Map<string, string>} */
+function startedBy(root) {
+  /** @type {Map<string, { parent: string, command: string }>} */
+  const all = new Map();
+  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${id}/stat`, 'utf8').replace(/^.*\) /s, '');
+      const command = readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      all.set(id, { parent: stat.split(' ')[1] ?? '', command });
+    } catch {
+      // It has just ended.
+    }
+  }
+  /** @type {(id: string) => boolean} */
+  const isOwn = (id) => {
+    const { parent } = all.get(id) ?? {};
+    return parent !== undefined && (parent === String(root) || isOwn(parent));
+  };
+  return new Map([...all].filter(([id]) => isOwn(id)).map(([id, { command }]) => [id, command]));
+}
+
+/** @param {string} id @param {string} command */
+function isRunning(id, command) {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ') === command;
+  } catch {
+    return false;
+  }
 }
 
 /** Waits until the function returns nothing. @param {() => string[]} left @returns {Promise<void>} */
 async function waitForNone(left) {
-  for (let i = 0; i < 1200 && left().length > 0; i += 1) await pause(250);
+  for (let i = 0; i < 3000 && left().length > 0; i += 1) await pause(50);
   assert.deepEqual(left(), []);
 }
 
 test(
-  'a lane that is ended by SIGTERM ends its tests and its database server',
+  'a lane that is ended by SIGTERM ends its tests, their services and its database server',
   { skip: !isLinux && 'reads /proc', timeout: 600_000 },
   async (t) => {
-    const mark = crypto.randomUUID();
-    const env = {
-      ...process.env,
-      NODE_TEST_CONTEXT: undefined,
-      TEST_DATABASE_URL: undefined,
-      LANE_MARK: mark,
-    };
-    const lane = spawn(process.execPath, [tool, 'main'], { env, stdio: 'ignore' });
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined, TEST_DATABASE_URL: undefined };
+    const lane = spawn(process.execPath, [tool, 'main', 'server/test/logs.test.ts'], {
+      env,
+      stdio: 'ignore',
+    });
     t.after(() => lane.kill('SIGKILL'));
     const ended = once(lane, 'exit');
-    // A program that a test has started ends with its own time limit: only its parent knows it.
-    const own = () => processesWith(`LANE_MARK=${mark}`).filter((line) => /\/lane-\w+\/|postgres/.test(line));
-    await waitForNone(() => (own().some((line) => line.includes('/lane-')) ? [] : ['no test process yet']));
+    /** @type {Map<string, string>} */
+    let started = new Map();
+    await waitForNone(() => {
+      started = startedBy(lane.pid ?? 0);
+      const commands = [...started.values()].join('\n');
+      return [/\/lane-\w+\//, /postgres/, / serve\b/].filter((one) => !one.test(commands)).map(String);
+    });
     lane.kill('SIGTERM');
     await ended;
-    await waitForNone(own);
+    await waitForNone(() => [...started].filter(([id, command]) => isRunning(id, command)).map(String));
   },
 );

@@ -195,9 +195,11 @@ export function openingFault(path: string, error: unknown): unknown {
 function damagedFile(path: string, cause: unknown): DatabaseRefused {
   const [wal, shm] = companions.map((ending) => path + ending);
   // SQLite takes the pages of a WAL file for those of the database, whose former file may have left it.
-  const remedy = existsSync(String(wal))
-    ? `If you put a backup in its place, delete ${wal} and ${shm}, which belong to the former file, and put it there again. Otherwise restore a backup.`
-    : 'The file was not changed; restore a backup.';
+  const { size = 0 } = statSync(String(wal), { throwIfNoEntry: false }) ?? {}; // an empty one is of this process
+  const remedy =
+    size > 0
+      ? `If you put a backup in its place, delete ${wal} and ${shm}, which belong to the former file, and put it there again. Otherwise restore a backup.`
+      : 'The file was not changed; restore a backup.';
   return new DatabaseRefused(`${path} is damaged. ${remedy}`, { cause });
 }
 
