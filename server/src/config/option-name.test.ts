@@ -106,7 +106,10 @@ test('a file for an option that is no secret is reported', () => {
   assert.deepEqual(misspelledNames(['MAIL_FROM_FILE'], allOptions), [
     'MAIL_FROM_FILE has no effect: only a secret can be read from a file. Set MAIL_FROM.',
   ]);
-  assert.deepEqual(misspelledNames(['SMTP_URL_FILE', 'DATABASE_URL_FILE', 'SECRET_KEY_FILE'], allOptions), []);
+  assert.deepEqual(
+    misspelledNames(['SMTP_URL_FILE', 'DATABASE_URL_FILE', 'SECRET_KEY_FILE'], allOptions),
+    [],
+  );
 });
 
 test('names of options and of other programs are left alone', () => {
