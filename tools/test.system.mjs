@@ -50,7 +50,9 @@ test(
   'a lane that is ended by SIGTERM ends its tests, their services and its database server',
   { skip: !isLinux && 'reads /proc', timeout: 600_000 },
   async (t) => {
-    const env = { ...process.env, NODE_TEST_CONTEXT: undefined, TEST_DATABASE_URL: undefined };
+    // Without those of the lane that runs this test: its server and its templates are not those of the other lane.
+    const own = ['NODE_TEST_CONTEXT', 'TEST_DATABASE_URL', 'TEST_TEMPLATE', 'TEST_TEMPLATE_FILE'];
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.includes(name)));
     const lane = spawn(process.execPath, [tool, 'main', 'server/test/logs.test.ts'], {
       env,
       stdio: 'ignore',
