@@ -53,7 +53,7 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0') && value.isWellFormed();
 }
 
-/** Returns true for a number that can be the id of a user. No user has any other id. */
+/** Returns true for a whole number that JavaScript stores exactly, as every id of a user is. */
 export function isUserId(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }
