@@ -98,14 +98,16 @@ async function measureOne(
   return medianFigures(figures);
 }
 
+/** What is measured begins so long after the load does: a generator compiles its code in its first second. */
+const settleSeconds = 1;
+
 /** One round: idle, flooded, and afterwards; the checks run throughout. */
 async function floodOnce(subject: Subject, seconds: number, addresses: number): Promise<FloodFigures> {
   const { port, program, checks, logins } = subject;
   const { pid } = program;
   const afterSeconds = Math.min(4, seconds);
-  const settleSeconds = 1;
   const memoryBeforeMb = residentMb(pid);
-  const total = seconds + settleSeconds + seconds + afterSeconds;
+  const total = settleSeconds + seconds + settleSeconds + seconds + afterSeconds;
   const checking = startLoad(
     {
       mode: 'open',
@@ -118,7 +120,7 @@ async function floodOnce(subject: Subject, seconds: number, addresses: number): 
     },
     undefined,
   );
-  await wait(300 + seconds * 1000);
+  await wait(300 + (settleSeconds + seconds) * 1000);
   const flood = startLoad(
     {
       mode: 'closed',
@@ -179,10 +181,11 @@ function checksOf(
   floodFrom: number,
   floodTo: number,
 ): Pick<FloodFigures, 'idle' | 'flooded' | 'checksRecoveryMs'> {
-  const settleMs = 1000;
+  const settleMs = settleSeconds * 1000;
   const between = (from: number, to: number): number[] =>
     samples.filter(([due]) => due >= from && due < to).map(([, latency]) => latency);
-  const idle = latenciesOf(between(0, floodFrom - settleMs));
+  const first = samples.reduce((earliest, [due]) => Math.min(earliest, due), Infinity);
+  const idle = latenciesOf(between(first + settleMs, floodFrom - settleMs));
   return {
     idle,
     flooded: latenciesOf(between(floodFrom, floodTo)),
