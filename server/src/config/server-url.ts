@@ -53,7 +53,7 @@ const databaseForm = 'must be sqlite:<path of a file> or postgres://user:passwor
 /** Accepts `sqlite:<path>`, `postgres://…` or `postgresql://…`; the latter may name several servers. */
 export function databaseUrl(value: string): string {
   if (/^sqlite:.+/.test(value) && value !== 'sqlite::memory:') {
-    requirePath(value.slice('sqlite:'.length), 'must be sqlite:<path of a file>');
+    requireFile(value.slice('sqlite:'.length));
     return value;
   }
   if (!/^postgres(ql)?:\/\//.test(value)) throw new OptionFault(databaseForm);
@@ -64,6 +64,16 @@ export function databaseUrl(value: string): string {
     throw new OptionFault(`${error.message}; if the user or password has special characters, ${encoding}`);
   }
   return value;
+}
+
+/** @throws {OptionFault} if a path is one of another program's URLs, which would name an unexpected file here. */
+function requireFile(path: string): void {
+  const form = 'must be sqlite:<path of a file>';
+  requirePath(path, form);
+  if (path.startsWith('//'))
+    throw new OptionFault(`${form}: sqlite:accounts.db in the current folder, or sqlite:/srv/accounts.db`);
+  if (/^file:/i.test(path) || path.includes('?'))
+    throw new OptionFault(`${form}, without file: and without parameters`);
 }
 
 /** @throws {OptionFault} if the driver could not read a `postgres://` URL, or would ignore a part of it. */
