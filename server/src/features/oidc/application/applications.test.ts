@@ -5,7 +5,7 @@ import * as openid from 'openid-client';
 import { dayMs } from '../../../kit/clock.ts';
 import { rowsIn } from '../../../../test/support/contents.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
-import { hasFeature } from '../../../../test/support/feature.ts';
+import { hasFeature, lacks } from '../../../../test/support/feature.ts';
 import {
   authorizationRequest,
   exchange,
@@ -171,7 +171,8 @@ onEachEngine('the applications of an account', (engine) => {
     site.service.clock.advance(-2 * dayMs);
   });
 
-  test('are in the copy of personal data, without a token', async () => {
+  test('are in the copy of personal data, without a token', async (t) => {
+    if (lacks(t, 'data-export')) return;
     const person = await site.person();
     const app = await site.application({ name: 'Plans', isFirstParty: false });
     const { access_token: access, refresh_token: refresh = '' } = await allowed(person, app);
