@@ -1,6 +1,7 @@
 // Every page on the way to an application says to which one the user continues.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { listIf } from '../../../../test/support/feature.ts';
 import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import { clientDefaults } from '../test/client-defaults.ts';
 import { authorizationRequest, ProviderSite, type Person } from '../test/site.ts';
@@ -56,7 +57,7 @@ describe('on the way to an application', () => {
       '/confirm/again',
       '/confirm/code',
       '/reset/code',
-      '/sign-in/code',
+      ...listIf('email-sign-in', '/sign-in/code'),
     ])
       assert.ok(found.has(path), path);
   });
