@@ -63,7 +63,7 @@ test('docs/guides/email.md describes each kind of email and shows each picture',
   assert.deepEqual(
     mailFaults(page, kinds, pictures),
     [],
-    'run "npm run mails -- --pictures docs/guides/email"',
+    'describe each email as **name** with its picture in email.md of its feature; run "npm run generate", then "npm run mails -- --pictures docs/guides/email"',
   );
   assert.deepEqual(mailFaults(page, [...kinds, 'new_kind'], pictures), ['new_kind']);
   assert.deepEqual(mailFaults(page, kinds, pictures.slice(1)), pictures.slice(0, 1));

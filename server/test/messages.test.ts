@@ -13,50 +13,18 @@ const source = join(import.meta.dirname, '../src');
 const namesIn = (text: string): string[] =>
   [...new Set([...text.matchAll(/\{(\w+)(?=[,}])/g)].map(([, name = '']) => name))].toSorted();
 
-/** A value for every placeholder. */
-const everyValue = {
-  at: 0,
-  label: 'L',
-  title: 'T',
-  host: 'H',
-  other: 'O',
-  seconds: 1,
-  others: 1,
-  changed: 0,
-  minutes: 1,
-  hours: 2,
-  codeMinutes: 10,
-  undoHours: 72,
-  left: 1,
-  count: 1,
-  length: 15,
-  days: 30,
-  created: 0,
-  used: 0,
-  seen: 0,
-  until: 0,
-  deleteAt: 0,
-  name: 'N',
-  id: 'I',
-  product: 'P',
-  url: 'U',
-  device: 'D',
-  address: 'A',
-  newEmail: 'N',
-  email: 'E',
-  recipient: 'R',
-  factor: 'totp',
-  factors: 'totp',
-  action: 'added',
-  scope: 'S',
-  code: 'C',
-  claim: 'C',
-  resource: 'R',
-};
+/** A value for every placeholder: a number selects a plural form, an instant, and the last form of a choice. */
+const everyValue: Readonly<Record<string, number>> = Object.fromEntries(
+  languages()
+    .flatMap((language) => messageKeys(language).map((key) => rawMessage(language, key) ?? ''))
+    .flatMap(namesIn)
+    .map((name) => [name, 1]),
+);
 
 describe('the message catalogs', () => {
   test('there are English and French', () => {
     assert.ok(modules.length > 10); // loading them has added their messages
+    assert.ok(Object.keys(everyValue).length > 20, 'the placeholders are found');
     assert.deepEqual([...languages()].toSorted(), ['en', 'fr']);
   });
 
@@ -64,10 +32,14 @@ describe('the message catalogs', () => {
     const keys = [...messageKeys(usualLanguage)].toSorted();
     assert.ok(keys.length > 30);
     for (const language of languages()) {
-      assert.deepEqual([...messageKeys(language)].toSorted(), keys, language);
+      assert.deepEqual(
+        [...messageKeys(language)].toSorted(),
+        keys,
+        `messages/${language}.json of each module has the keys of its en.json`,
+      );
       for (const key of keys) {
         const [text = '', usual = ''] = [rawMessage(language, key), rawMessage(usualLanguage, key)];
-        assert.deepEqual(namesIn(text), namesIn(usual), `${language} ${key}`);
+        assert.deepEqual(namesIn(text), namesIn(usual), `${language} ${key} has the placeholders of en`);
       }
     }
   });
@@ -83,7 +55,11 @@ describe('the message catalogs', () => {
     for (const language of languages()) {
       const keys = new Set(messageKeys(language));
       for (const { name, shownAs } of allEvents)
-        assert.equal(keys.has(`page.event.${name}`), shownAs !== 'hidden', `${language} ${name}`);
+        assert.equal(
+          keys.has(`page.event.${name}`),
+          shownAs !== 'hidden',
+          `${language}: page.event.${name} is there unless the event is shown as hidden`,
+        );
     }
   });
 
@@ -96,7 +72,7 @@ describe('the message catalogs', () => {
         assert.deepEqual(
           namesIn(text).filter((name) => !known.includes(name)),
           [],
-          key,
+          `${key} uses the facts of its event only`,
         );
         if (shownAs !== 'refusal') continue;
         const often = message(language, key, { ...everyValue, count: 4 });
@@ -122,10 +98,16 @@ describe('the message catalogs', () => {
     assert.deepEqual(
       messageKeys(usualLanguage).filter((key) => !isUsed(key)),
       [],
+      'remove these messages from every language, or use them',
     );
   });
 
   test('French texts keep a colon on the line of its word', () => {
-    for (const key of messageKeys('fr')) assert.doesNotMatch(message('fr', key, everyValue), / [:;!?»]/, key);
+    for (const key of messageKeys('fr'))
+      assert.doesNotMatch(
+        message('fr', key, everyValue),
+        / [:;!?»]/,
+        `${key}: write a no-break space (U+00A0) before : ; ! ? »`,
+      );
   });
 });

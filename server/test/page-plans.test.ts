@@ -173,7 +173,8 @@ onEachEngine('the statements of every route', (engine) => {
       if ((steps.length > 0 && !isBounded(one.compiled.text)) || isLong)
         faults.push(`${one.route}: ${one.rows} rows\n${one.compiled.text}\n${plan.join('\n')}`);
     }
-    assert.deepEqual(faults, [], faults.join('\n\n'));
+    const remedy = `add an index for the condition and the order, or a limit of ${maxRows} rows or fewer`;
+    assert.deepEqual(faults, [], `${remedy}:\n${faults.join('\n\n')}`);
   });
 
   test('of a read that is not counted are that of the session alone', () => {

@@ -109,6 +109,10 @@ test('each code has a message for pages in each language, and no other message i
       .filter((key) => key.startsWith('page.problem.'))
       .map((key) => key.slice('page.problem.'.length))
       .filter((name) => !pageMessages.includes(name));
-    assert.deepEqual(named.toSorted(), problemCodes(), language);
+    assert.deepEqual(
+      named.toSorted(),
+      problemCodes(),
+      `${language}: each code needs a message page.problem.<code>, and each such message a code`,
+    );
   }
 });

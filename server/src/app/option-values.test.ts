@@ -1,7 +1,9 @@
-// Every option refuses values that cannot work, in one sentence each, together. A new option needs examples here.
+// Every option refuses values that cannot work, in one sentence each, together. A new option needs examples:
+// in this file, or in test/kit.ts of its feature.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigurationFault, type Environment } from '../config/read-options.ts';
+import { fromKits } from '../../test/support/kit.ts';
 import { allOptions, readOptions } from './options.ts';
 
 const number = ['many', '-1', '1.5', '99999999999'];
@@ -9,8 +11,9 @@ const flag = ['yes', '1', 'TRUE'];
 const file = ['/nowhere/logo.png', '/dev/null', '/'];
 const link = ['example.org', 'javascript:alert(1)', 'ftp://example.org'];
 
-/** Values that cannot work, by option. */
+/** Values that cannot work, by option. Those of features are in their kits. */
 const wrong: Readonly<Record<string, readonly string[]>> = {
+  ...fromKits(({ wrongOptions }) => wrongOptions),
   PUBLIC_URL: [
     'accounts.example.org',
     'http://accounts.example.org',
@@ -117,26 +120,6 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
   KNOWN_DEVICE_DAYS: number,
 };
 
-/** Examples of the options of features, which a checkout may lack. */
-const wrongOfFeatures: typeof wrong = {
-  BREACH_CHECK_URL: [
-    'https://api.pwnedpasswords.com',
-    'https://api.pwnedpasswords.com/',
-    'http://api.example.org',
-    'nonsense',
-    'https://user:hunter2@example.org',
-  ],
-  CLIENTS_FILE: ['/nowhere/clients.toml', '/dev/null', '/', import.meta.filename],
-  DISPOSABLE_EMAILS: ['no'],
-  EMAIL_SIGN_IN: flag,
-  OIDC_CLAIMS: ['sub', 'department, email', 'a b!'],
-  OIDC_ASSUME_EMAIL_VERIFIED: flag,
-  PASSKEYS: flag,
-  PASSKEY_ORIGINS: ['*', 'app.example.org'],
-  REMEMBERED_DEVICE_DAYS: number,
-  TOTP: flag,
-};
-
 function faultsOf(environment: Environment): readonly string[] {
   try {
     readOptions(environment);
@@ -149,8 +132,11 @@ function faultsOf(environment: Environment): readonly string[] {
 
 for (const row of Object.values(allOptions)) {
   test(`${row.env} is refused in a sentence with the remedy if it cannot work`, () => {
-    const values = wrong[row.env] ?? wrongOfFeatures[row.env];
-    assert.ok(values !== undefined, `add values of ${row.env} that cannot work to this test`);
+    const values = wrong[row.env];
+    assert.ok(
+      values !== undefined,
+      `add values of ${row.env} that cannot work: to "wrongOptions" in test/kit.ts of its feature, or to this test`,
+    );
     for (const value of values) {
       const faults = faultsOf({ [row.env]: value }).filter((fault) => fault.startsWith(`${row.env} `));
       assert.equal(faults.length, 1, `${row.env}=${value}`);
@@ -166,15 +152,13 @@ for (const row of Object.values(allOptions)) {
 }
 
 test('one error lists all options that cannot work', () => {
-  const environment = Object.fromEntries(
-    Object.values(allOptions).map(({ env }) => [env, (wrong[env] ?? wrongOfFeatures[env])?.[0]]),
-  );
+  const environment = Object.fromEntries(Object.values(allOptions).map(({ env }) => [env, wrong[env]?.[0]]));
   const faults = faultsOf(environment);
   for (const env of Object.keys(environment))
     assert.equal(
       faults.filter((fault) => fault.startsWith(`${env} `)).length,
       1,
-      `${env}: ${faults.join('\n')}`,
+      `${env}=${environment[env] ?? ''}`,
     );
 });
 

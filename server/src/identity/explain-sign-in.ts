@@ -3,7 +3,7 @@
 // recorded refusal of a sign-in.
 import { formatInstant } from '../kit/clock.ts';
 import { maxAttempts } from './attempt/store.ts';
-import type { AccountFacts, Finding, FindingCode, SignInFacts } from './sign-in-facts.ts';
+import type { AccountFacts, Finding, SignInFacts } from './sign-in-facts.ts';
 
 /** Returns what hinders a sign-in, the most important first. It never reveals a secret, and changes nothing. */
 export function explainSignIn(facts: SignInFacts): readonly Finding[] {
@@ -230,45 +230,3 @@ function mails({ mails: stored }: AccountFacts): readonly Finding[] {
     ];
   });
 }
-
-/**
- * The findings that explain each problem of a sign-in. A problem that is about the request and not about the account is
- * explained by `request_refused`.
- */
-export const problemsExplained: Readonly<Record<string, readonly FindingCode[]>> = {
-  invalid_credentials: [
-    'unknown_address',
-    'closing',
-    'disabled',
-    'unconfirmed',
-    'no_way_in',
-    'no_password',
-    'hash_unreadable',
-    'nothing_stored',
-  ],
-  too_many_attempts: ['locked', 'paused', 'second_factors_locked'],
-  factor_invalid: ['closing', 'disabled', 'unconfirmed', 'second_factor_required', 'nothing_stored'],
-  token_invalid: ['closing', 'disabled', 'unconfirmed', 'mail_waiting', 'mail_given_up', 'nothing_stored'],
-  pending_authentication_required: ['second_factor_required', 'second_factor_missing'],
-  step_up_required: ['second_factor_required'],
-  password_wrong: ['no_password', 'hash_unreadable', 'nothing_stored'],
-  ...Object.fromEntries(
-    [
-      'session_required',
-      'too_many_requests',
-      'too_busy',
-      'unavailable',
-      'database_read_only',
-      'internal_error',
-      'invalid_request',
-      'not_found',
-      'cross_site',
-      'misdirected_request',
-      'method_not_allowed',
-      'unsupported_media_type',
-      'body_too_large',
-      'headers_too_large',
-      'request_timeout',
-    ].map((code) => [code, ['request_refused']]),
-  ),
-};

@@ -9,13 +9,14 @@ import { anyHash } from '../../test/support/hashing.ts';
 import { freshEmail } from '../../test/support/person.ts';
 import { PublicService } from '../../test/support/public-service.ts';
 import { lacks } from '../../test/support/feature.ts';
+import { fromKits } from '../../test/support/kit.ts';
 import { allEvents } from '../app/event-list.ts';
 import { programSource } from '../audit/event.ts';
 import { dayMs } from '../kit/clock.ts';
 import { problemCodes } from '../kit/problem.ts';
 import { DB } from '../library/db.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
-import { explainSignIn, problemsExplained } from './explain-sign-in.ts';
+import { explainSignIn } from './explain-sign-in.ts';
 import { resetAttempts } from './operations.ts';
 import type { FindingCode, SignInFacts } from './sign-in-facts.ts';
 import { checkSignIn, isRefusal } from './sign-in-check.ts';
@@ -238,6 +239,49 @@ onEachEngine('user why', (engine) => {
   });
 });
 
+/**
+ * The findings that explain each problem of a sign-in. A problem that is about the request and not about the account is
+ * explained by `request_refused`. Those of features are in their kits.
+ */
+const problemsExplained: Readonly<Record<string, readonly FindingCode[]>> = {
+  invalid_credentials: [
+    'unknown_address',
+    'closing',
+    'disabled',
+    'unconfirmed',
+    'no_way_in',
+    'no_password',
+    'hash_unreadable',
+    'nothing_stored',
+  ],
+  too_many_attempts: ['locked', 'paused', 'second_factors_locked'],
+  factor_invalid: ['closing', 'disabled', 'unconfirmed', 'second_factor_required', 'nothing_stored'],
+  token_invalid: ['closing', 'disabled', 'unconfirmed', 'mail_waiting', 'mail_given_up', 'nothing_stored'],
+  pending_authentication_required: ['second_factor_required', 'second_factor_missing'],
+  step_up_required: ['second_factor_required'],
+  password_wrong: ['no_password', 'hash_unreadable', 'nothing_stored'],
+  ...fromKits(({ signInProblems }) => signInProblems),
+  ...Object.fromEntries(
+    [
+      'session_required',
+      'too_many_requests',
+      'too_busy',
+      'unavailable',
+      'database_read_only',
+      'internal_error',
+      'invalid_request',
+      'not_found',
+      'cross_site',
+      'misdirected_request',
+      'method_not_allowed',
+      'unsupported_media_type',
+      'body_too_large',
+      'headers_too_large',
+      'request_timeout',
+    ].map((code) => [code, ['request_refused']]),
+  ),
+};
+
 describe('explainSignIn', () => {
   const source = join(import.meta.dirname, '..');
 
@@ -268,6 +312,7 @@ describe('explainSignIn', () => {
     assert.deepEqual(
       [...codes].filter((code) => problemsExplained[code] === undefined),
       [],
+      'say which findings explain these problems: in "signInProblems" in test/kit.ts of the feature, or in this test',
     );
     const known = new Set<string>(problemCodes());
     assert.deepEqual(
@@ -282,6 +327,7 @@ describe('explainSignIn', () => {
     assert.deepEqual(
       refusals.filter(({ remedy }) => remedy === undefined).map(({ name }) => name),
       [],
+      'add "remedy" to these events: what the user or the operator does about the refusal',
     );
   });
 

@@ -87,6 +87,10 @@ class Changing extends Recorder {
   }
 }
 
+function withoutSecret({ table, column }: SealedColumn): string {
+  return `${table}.${column} has no row: add one to "addSecrets" in test/kit.ts of its feature`;
+}
+
 onEachEngine('secrets at rest', (engine) => {
   test('are re-encrypted in every declared column, and can then be read without the old key', () =>
     withSecrets(engine, async (db) => {
@@ -95,6 +99,7 @@ onEachEngine('secrets at rest', (engine) => {
       assert.deepEqual(
         results.map(({ table, rows, left }) => ({ table, rows, left })),
         sealedColumns.map(({ table }) => ({ table, rows: 1, left: 0 })),
+        'one row of each table; "addSecrets" in test/kit.ts of its feature adds it',
       );
       assert.deepEqual(
         progress,
@@ -157,7 +162,8 @@ onEachEngine('secrets at rest', (engine) => {
 
   test('are only in declared columns', () =>
     withSecrets(engine, async (db) => {
-      for (const column of sealedColumns) assert.ok((await textsOf(db, column)).length > 0, column.table);
+      for (const column of sealedColumns)
+        assert.ok((await textsOf(db, column)).length > 0, withoutSecret(column));
       assert.deepEqual(await undeclaredIn(db), []);
       await db.query((sql) => sql.updateTable('users').set({ language: both.encrypt('planted', 'x') }));
       assert.deepEqual(await undeclaredIn(db), ['users.language']);

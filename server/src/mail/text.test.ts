@@ -45,7 +45,12 @@ describe('a composed mail', () => {
         assert.equal(text.includes('K7QM-2NXP'), code !== undefined);
         assert.equal(html.includes('K7QM-2NXP'), code !== undefined);
         if (link !== undefined) assert.ok(text.split('\n').includes(link), 'on a separate line');
-        if (language === 'fr') assert.doesNotMatch(text, /[^\u00a0]:(?:\s|$)/, 'a space before each colon');
+        if (language === 'fr')
+          assert.doesNotMatch(
+            text,
+            /[^\u00a0]:(?:\s|$)/,
+            'French has a no-break space (U+00A0) before each colon',
+          );
         assert.equal(html.includes('class="act"'), link !== undefined);
         if (link !== undefined) assert.ok(html.includes(`href="${escaped(link)}"`));
         assert.ok(html.includes(`<html lang="${language}"`));

@@ -14,6 +14,7 @@ import { freshEmail } from '../support/person.ts';
 import { PublicService } from '../support/public-service.ts';
 import type { Fields, Reply } from '../support/request.ts';
 import { entriesOf, hasFeature, without } from '../support/feature.ts';
+import { fromKits } from '../support/kit.ts';
 
 const origin = 'https://accounts.test';
 const application = 'https://app.example.org';
@@ -30,7 +31,7 @@ const linkPages = ['/reset', '/confirm', ...(hasFeature('email-sign-in') ? ['/si
 const share = (targets: readonly string[], route: number): string[] =>
   targets.filter((_, i) => (i + route) % 6 === 0);
 
-/** Valid input for the form of each page, so that only its origin is wrong. */
+/** Valid input for the form of each page, so that only its origin is wrong. That of a feature is in its kit. */
 const fieldsOf: Readonly<Record<string, Fields>> = {
   '/confirm': { email: 'x@example.org', token: 'x' },
   '/reset': { email: 'x@example.org', token: 'x', new_password: newPassword },
@@ -52,48 +53,7 @@ const fieldsOf: Readonly<Record<string, Fields>> = {
   '/reset/code': { token: 'x', new_password: newPassword },
   '/reset/code/again': {},
   '/sign-out': {},
-  ...entriesOf<Fields>('account-deletion', {
-    '/account/delete/undo': { token: 'x' },
-    '/account/data/close': { sure: 'yes' },
-  }),
-  ...entriesOf<Fields>('email-change', {
-    '/account/email': { token: 'x' },
-    '/account/email/undo': { token: 'x' },
-    '/account/address/code': { token: 'x' },
-    '/account/address': { email: 'other@example.org', password: 'wrong' },
-  }),
-  ...entriesOf<Fields>('email-sign-in', {
-    '/sign-in/link': { email: 'x@example.org', token: 'x' },
-    '/sign-in/code': { token: 'x' },
-    '/sign-in/code/again': {},
-    '/sign-in/email': { email: 'x@example.org' },
-  }),
-  ...entriesOf<Fields>('oidc', {
-    '/oauth/end-session/confirm': {},
-    '/device': { user_code: 'BBBB-BBBB' },
-    '/device/confirm': { answer: 'deny' },
-    '/account/applications/remove': { client_id: 'none' },
-  }),
-  ...entriesOf<Fields>('passkey', {
-    '/sign-in/passkey': { credential: '{}' },
-    '/sign-up/passkey': { email: 'x@example.org', credential: '{}' },
-    '/account/passkeys': { credential: '{}' },
-    '/account/passkeys/offer': {},
-    '/account/passkeys/rename': { id: 'none', name: 'mine' },
-    '/account/passkeys/remove': { id: 'none' },
-  }),
-  ...entriesOf<Fields>('recovery-code', {
-    '/account/recovery-codes': {},
-    '/account/recovery-codes/new': {},
-  }),
-  ...entriesOf<Fields>('remembered-device', {
-    '/account/sessions/devices': { id: 'none' },
-  }),
-  ...entriesOf<Fields>('totp', {
-    '/account/authenticators': { name: 'mine' },
-    '/account/authenticators/new': { id: 'none', code: '000000' },
-    '/account/authenticators/remove': { id: 'none' },
-  }),
+  ...fromKits(({ forms }) => forms),
 };
 
 /** Headers that browsers send with a form on a foreign page. */
@@ -137,7 +97,7 @@ describe('the forms of pages', { skip }, () => {
     assert.deepEqual(
       posts.map(({ url }) => url).toSorted(),
       Object.keys(fieldsOf).toSorted(),
-      'each form is known here',
+      'add each new form to "forms" in test/kit.ts of its feature, or to fieldsOf in this test',
     );
   });
   after(() => service.close());

@@ -1,6 +1,9 @@
 // A service whose mailed links scanners open before their reader does: how a link of each kind is mailed and used.
 import assert from 'node:assert/strict';
 import { minuteMs } from '../../src/kit/clock.ts';
+import { createToken } from '../../src/kit/secret.ts';
+import { tokenLink, type TokenKind } from '../../src/identity/token/kinds.ts';
+import { addToken } from '../../src/identity/token/store.ts';
 import { Browser } from '../support/browser.ts';
 import { addApp } from '../support/factor.ts';
 import { everyRowOf } from '../support/contents.ts';
@@ -151,6 +154,21 @@ export async function openScanStage(): Promise<ScanStage> {
     },
   };
 
+  /** A link with a token that no mail carried, of a kind that is not above. */
+  async function written(kind: TokenKind): Promise<Mailed> {
+    const { id, email } = await service.member();
+    const { core, clock } = service.service;
+    const now = clock.now();
+    const token = createToken(kind);
+    await addToken(core.database, { ...token, userId: id, kind: kind.kind, now, expiresAt: now + minuteMs });
+    const path = tokenLink('', kind, { email, token: token.token });
+    const use = async (): Promise<void> => {
+      await press(new Browser(service), path, kind.page.hasPassword ? { new_password: newPassword } : {});
+      assert.equal(await core.tokens.isLive(token.id), false, `${kind.kind} was not consumed`);
+    };
+    return { path, use };
+  }
+
   /** Asserts that no row changes during the work. */
   async function assertInert(scan: () => Promise<unknown>): Promise<void> {
     const { database } = service.service.core;
@@ -161,5 +179,8 @@ export async function openScanStage(): Promise<ScanStage> {
 
   const present = Object.entries(mailed).filter(([kind]) => without(...(featuresOf[kind] ?? [])) === false);
 
-  return { service, mailed: present, assertInert };
+  const others = service.service.core.tokens.kinds
+    .filter(({ kind }) => mailed[kind] === undefined)
+    .map((kind) => [kind.kind, () => written(kind)] as const);
+  return { service, mailed: [...present, ...others], assertInert };
 }

@@ -7,6 +7,7 @@ import { dayMs, hourMs, minuteMs } from '../../src/kit/clock.ts';
 import { createToken, equalDigests, type SecretKind } from '../../src/kit/secret.ts';
 import { pendingAuthenticationKind, requestKind, sessionKind } from '../../src/identity/cookie-kinds.ts';
 import { addPendingAuthentication } from '../../src/identity/sign-in/pending-store.ts';
+import type { TokenKind } from '../../src/identity/token/kinds.ts';
 import { addToken } from '../../src/identity/token/store.ts';
 import { DB } from '../../src/library/db.ts';
 import { everyRowOf } from '../support/contents.ts';
@@ -110,6 +111,8 @@ onEachEngine('tokens', (engine) => {
     );
     const deletion = await writtenToken('deletion_undo', id);
     const factor = await writtenToken('factor_undo', id, email);
+    let others = {};
+    for (const { kind } of otherKinds()) others = { ...others, ...(await writtenToken(kind, id)) };
     const pending = createToken(pendingAuthenticationKind);
     await addPendingAuthentication(database, {
       ...pending,
@@ -133,6 +136,7 @@ onEachEngine('tokens', (engine) => {
       ...undo,
       ...deletion,
       ...factor,
+      ...others,
     };
     return { ...member, secrets };
   }
@@ -227,12 +231,29 @@ onEachEngine('tokens', (engine) => {
     ],
   };
 
-  /** Those whose route exists: a feature may be absent. */
+  /** The kinds of mailed tokens that have no way above: those of other features. */
+  const otherKinds = (): readonly TokenKind[] => {
+    const known = new Set(Object.values(allWays).map(([kind]) => kind));
+    return service.service.core.tokens.kinds.filter(({ kind }) => !known.has(kind));
+  };
+
+  /** Those whose route exists, since a feature may be absent, and the routes of the other kinds. */
   const ways = (): typeof allWays => {
     const routes = new Set(service.service.routes.map(({ method, url }) => `${method} ${url}`));
-    return Object.fromEntries(
-      Object.entries(allWays).filter(([name]) => !/^[A-Z]+ \//.test(name) || routes.has(name)),
-    );
+    const others = otherKinds().map(({ kind, route }): [string, (typeof allWays)[string]] => [
+      `PUT ${route}`,
+      [
+        kind,
+        async ({ email }, secret) =>
+          (await service.put(route, { email, token: secret, new_password: newPassword })).status === 200,
+      ],
+    ]);
+    return {
+      ...Object.fromEntries(
+        Object.entries(allWays).filter(([name]) => !/^[A-Z]+ \//.test(name) || routes.has(name)),
+      ),
+      ...Object.fromEntries(others),
+    };
   };
 
   async function isReopened(id: number, token: string): Promise<boolean> {
@@ -268,7 +289,11 @@ onEachEngine('tokens', (engine) => {
     const rows = secretKindsOf(service.service.core);
     const kinds = rows.map(({ kind }) => kind);
     const secretOf = ({ secrets }: TokenUser, kind: string): string => secrets[kind] ?? assert.fail(kind);
-    assert.deepEqual(Object.keys(user.secrets).toSorted(), kinds.toSorted(), 'every kind is here');
+    assert.deepEqual(
+      Object.keys(user.secrets).toSorted(),
+      kinds.toSorted(),
+      'createUser of this test makes a secret of every kind',
+    );
     assert.deepEqual(
       [...new Set(Object.values(ways()).map(([kind]) => kind))].toSorted(),
       kinds.filter((kind) => kind !== 'request').toSorted(),

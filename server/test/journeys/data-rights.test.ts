@@ -219,7 +219,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
         await registrations.add(tx, id, { address, authenticator, requestToken });
       }
     });
-    for (const kit of kits) await kit.addRowsOf?.(core().database, id);
+    for (const kit of kits) await kit.addRowsOf?.(core().database, id, core().keyring);
     await core().audit.seal();
     const shown = [password, secret, ...codes, tokenIn(text), codeIn(text), at.sessionId, phone.sessionId];
     return { member, at, id, shown: shown.map((one) => one ?? assert.fail('every secret was shown')) };
@@ -333,16 +333,21 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     const { text } = await exportOf(at);
     const others = kits.flatMap(({ otherTables = [] }) => otherTables);
     const known = [...tables, ...others, 'mail_paces', 'spent_challenges'].toSorted();
-    assert.deepEqual(tableNames(core().database).toSorted(), known, 'a new table has rows of users or not');
+    assert.deepEqual(
+      tableNames(core().database).toSorted(),
+      known,
+      'name each table in "columns" or "otherTables" in test/kit.ts of its feature, or in this test',
+    );
     for (const one of shown) assert.ok(!text.includes(one), `${one} was shown to the user once`);
     for (const table of tables) {
       const rows = await rowsOf(table, id);
       const { secret, other } = columns[table] ?? assert.fail(table);
+      assert.ok(rows.length > 0, `${table} has no row: add one to "addRowsOf" in test/kit.ts of its feature`);
       const named = `${secret} ${other}`.trim().split(' ').toSorted();
       assert.deepEqual(
         Object.keys(rows[0] ?? {}).toSorted(),
         named,
-        `a new column of ${table} is secret or not`,
+        `say of each column of ${table} whether it is secret: in "columns" in test/kit.ts of its feature, or in this test`,
       );
       for (const column of secret.split(' ').filter((name) => name !== '')) {
         const values = rows.map((row) => row[column]).filter((value) => value !== null);

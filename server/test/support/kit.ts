@@ -7,6 +7,7 @@ import type { Page } from 'playwright-core';
 import type { Database } from '../../src/db/database.ts';
 import type { Keyring } from '../../src/kit/keyring.ts';
 import type { SecondFactor } from '../../src/identity/factor/factor.ts';
+import type { FindingCode } from '../../src/identity/sign-in-facts.ts';
 import type { User } from '../../src/user/user.ts';
 import type { Auth } from '../../src/library/auth.ts';
 import type { Session } from '../../src/identity/session/session-entry.ts';
@@ -14,7 +15,8 @@ import type { Arena } from '../races/arena.ts';
 import type { Pair, Stage } from '../races/order-stage.ts';
 import type { Browser } from './browser.ts';
 import type { TestService } from './service.ts';
-import type { Reply } from './request.ts';
+import type { Member, PublicService } from './public-service.ts';
+import type { Fields, Reply } from './request.ts';
 
 /** The clock of the service under test, in Unix milliseconds. */
 interface KitClock {
@@ -116,6 +118,12 @@ export interface DrawStage {
   readonly allow: (origin: string) => void;
 }
 
+/** Prepares a change; returns the fields of its request, and the path if the route has parameters. */
+export type PreparedChange = (
+  service: PublicService,
+  user: Member & { readonly browser: Browser },
+) => Promise<{ path?: string; fields?: Fields }>;
+
 export interface FeatureKit {
   /** Name of its folder. */
   readonly feature: string;
@@ -129,12 +137,30 @@ export interface FeatureKit {
   readonly columns?: Readonly<Record<string, TableColumns>>;
   /** Shows each of its pages in each state. */
   readonly draw?: (stage: DrawStage) => Promise<void>;
-  /** Adds a row of a user to each of its tables in `columns` that the requests of users do not fill. */
-  readonly addRowsOf?: (db: Database, userId: number) => Promise<void>;
+  /**
+   * Adds a row of a user to each of its tables in `columns` that has none: those of a factor that enrolling it leaves
+   * empty, and all of another feature.
+   */
+  readonly addRowsOf?: (db: Database, userId: number, keyring: Keyring) => Promise<void>;
   /** Adds a row with each of its encrypted columns to a database that has a user. */
   readonly addSecrets?: (db: Database, keyring: Keyring) => Promise<void>;
   /** Its tables without rows of users. */
   readonly otherTables?: readonly string[];
+  /** Values of its options that cannot work, by option (server/src/app/option-values.test.ts). */
+  readonly wrongOptions?: Readonly<Record<string, readonly string[]>>;
+  /** Fields of each form of its pages, by path (server/test/attacks/page-form.test.ts). */
+  readonly forms?: Readonly<Record<string, Fields>>;
+  /** Its routes that change a credential, or what the session has proved (server/test/attacks/session-renewal.test.ts). */
+  readonly renewals?: Readonly<Record<string, PreparedChange>>;
+  /** Its routes of signed-in users that change something else, such as `POST /account/sessions` (the same test). */
+  readonly keepsSession?: readonly string[];
+  /**
+   * Its routes that change something and need no session, with the status without a credential
+   * (server/test/attacks/account-matrix.test.ts). A route that takes an address of an account needs a row in that test.
+   */
+  readonly publicRoutes?: Readonly<Record<string, number>>;
+  /** Problems of a sign-in that its factor throws, with the findings that explain them (`bienvenue user why`). */
+  readonly signInProblems?: Readonly<Record<string, readonly FindingCode[]>>;
 }
 
 const source = join(import.meta.dirname, '../../src');
@@ -151,6 +177,13 @@ async function loadKits(): Promise<FeatureKit[]> {
 
 /** The kits of all features. */
 export const kits: readonly FeatureKit[] = await loadKits();
+
+/** Returns the entries of a record of each kit, in one record. */
+export function fromKits<T>(
+  recordOf: (kit: FeatureKit) => Readonly<Record<string, T>> | undefined,
+): Readonly<Record<string, T>> {
+  return Object.fromEntries(kits.flatMap((kit) => Object.entries(recordOf(kit) ?? {})));
+}
 
 /** The factors among them: those that are no backup first. */
 export const factorKits: readonly FactorKit[] = kits

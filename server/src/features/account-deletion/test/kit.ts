@@ -116,4 +116,10 @@ export const kit: FeatureKit = {
       indices: [/users_by_deletion/],
     },
   ],
+  forms: {
+    '/account/delete/undo': { token: 'x' },
+    '/account/data/close': { sure: 'yes' },
+  },
+  keepsSession: ['DELETE /profile', 'POST /account/data/close', 'POST /account/delete/undo'],
+  publicRoutes: { 'PUT /profile/undo': 403, 'POST /account/delete/undo': 403 },
 };

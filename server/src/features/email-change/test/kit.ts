@@ -71,4 +71,25 @@ const orders: readonly KitOrder[] = [
   },
 ];
 
-export const kit: FeatureKit = { feature: 'email-change', orders };
+export const kit: FeatureKit = {
+  feature: 'email-change',
+  orders,
+  forms: {
+    '/account/email': { token: 'x' },
+    '/account/email/undo': { token: 'x' },
+    '/account/address/code': { token: 'x' },
+    '/account/address': { email: 'other@example.org', password: 'wrong' },
+  },
+  keepsSession: [
+    'POST /profile/email',
+    'POST /account/address',
+    'POST /account/address/code',
+    'POST /account/email/undo',
+  ],
+  publicRoutes: {
+    'PUT /profile/email/undo': 403,
+    'POST /account/email': 303,
+    'POST /account/address/code': 303,
+    'POST /account/email/undo': 403,
+  },
+};

@@ -84,4 +84,26 @@ export const kit: FeatureKit = {
     'oidc_interactions',
     'oidc_used',
   ],
+  wrongOptions: {
+    CLIENTS_FILE: ['/nowhere/clients.toml', '/dev/null', '/', import.meta.filename],
+    OIDC_CLAIMS: ['sub', 'department, email', 'a b!'],
+    OIDC_ASSUME_EMAIL_VERIFIED: ['yes', '1', 'TRUE'],
+  },
+  forms: {
+    '/oauth/end-session/confirm': {},
+    '/device': { user_code: 'BBBB-BBBB' },
+    '/device/confirm': { answer: 'deny' },
+    '/account/applications/remove': { client_id: 'none' },
+  },
+  keepsSession: [
+    'POST /oauth/authorize',
+    'POST /oauth/interaction/:uid',
+    'POST /oauth/end-session',
+    'POST /oauth/end-session/confirm',
+    'POST /device',
+    'POST /device/confirm',
+    'POST /account/applications/remove',
+    'DELETE /profile/applications/:client_id',
+  ],
+  publicRoutes: { 'POST /oauth/interaction/:uid': 400, 'POST /oauth/end-session/confirm': 303 },
 };

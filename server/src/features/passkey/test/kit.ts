@@ -125,4 +125,26 @@ export const kit: FeatureKit = {
       other: 'id user_id credential_id counter kind storage transports aaguid name created_at last_used_at',
     },
   },
+  wrongOptions: { PASSKEYS: ['yes', '1', 'TRUE'], PASSKEY_ORIGINS: ['*', 'app.example.org'] },
+  forms: {
+    '/sign-in/passkey': { credential: '{}' },
+    '/sign-up/passkey': { email: 'x@example.org', credential: '{}' },
+    '/account/passkeys': { credential: '{}' },
+    '/account/passkeys/offer': {},
+    '/account/passkeys/rename': { id: 'none', name: 'mine' },
+    '/account/passkeys/remove': { id: 'none' },
+  },
+  keepsSession: [
+    'POST /profile/passkeys',
+    'PUT /profile/passkeys/:id',
+    'POST /account/passkeys/offer',
+    'POST /account/passkeys/rename',
+    'POST /sessions/step_up/passkey',
+  ],
+  publicRoutes: {
+    'POST /sessions/passkey': 200,
+    'PUT /sessions/passkey': 401,
+    'POST /sign-in/passkey': 401,
+    'POST /sessions/factor/passkey': 403,
+  },
 };

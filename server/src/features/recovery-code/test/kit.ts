@@ -69,4 +69,9 @@ export const kit: FeatureKit = {
     },
   ],
   columns: { recovery_codes: { secret: 'code_mac', other: 'id user_id created_at spent_at ends_at' } },
+  forms: {
+    '/account/recovery-codes': {},
+    '/account/recovery-codes/new': {},
+  },
+  keepsSession: ['POST /account/recovery-codes/new'],
 };

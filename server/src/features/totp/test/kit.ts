@@ -144,4 +144,10 @@ export const kit: FeatureKit = {
       other: 'id user_id name begun_by created_at confirmed_at last_step last_used_at',
     },
   },
+  forms: {
+    '/account/authenticators': { name: 'mine' },
+    '/account/authenticators/new': { id: 'none', code: '000000' },
+    '/account/authenticators/remove': { id: 'none' },
+  },
+  keepsSession: ['POST /profile/totp', 'POST /account/authenticators'],
 };
