@@ -1,13 +1,11 @@
-// Shared by the commands: their input, and common arguments.
-import { InvalidArgumentError } from 'commander';
+// Shared by the commands of the core: their input, and how they name a user.
 import type { TestOverrides } from '../app/service.ts';
 import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
 import type { Configuration, IdentityCore } from '../module.ts';
-import { requireEmailAddress } from '../user/email-address.ts';
 import { findUserByExternalId, findUserBySubject } from '../user/details-store.ts';
-import { findUserByEmail } from '../user/store.ts';
+import { requireUser } from '../operation/command.ts';
 import type { User } from '../user/user.ts';
 import { CommandError, UsageError } from '../operation/refusal.ts';
 
@@ -33,13 +31,6 @@ export interface CommandContext extends ProgramInput {
   readonly withCore: <T>(
     work: (core: IdentityCore, options: Configuration['options']) => Promise<T>,
   ) => Promise<T>;
-}
-
-/** @throws {CommandError} if no user has this address. */
-export async function requireUser(database: Database, email: string): Promise<User> {
-  const user = await findUserByEmail(database, requireEmailAddress(email));
-  if (user === undefined) throw new CommandError(`No user has the email address ${email}`);
-  return user;
 }
 
 /** How a command names a user. */
@@ -72,15 +63,4 @@ export async function requireOne(
         : `No user has the external id ${externalId}`,
     );
   return user;
-}
-
-/**
- * Reads an option of a command as a whole number, 0 or more.
- * @throws {InvalidArgumentError} otherwise.
- */
-export function count(value: string): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0)
-    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
-  return number;
 }

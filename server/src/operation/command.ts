@@ -1,7 +1,13 @@
-// What all commands share: how a feature contributes one, and their output, a table or JSON on standard output.
-import type { Command } from 'commander';
+// What all commands share: how a feature contributes one, common arguments, and their output, a table or JSON on
+// standard output.
+import { InvalidArgumentError, type Command } from 'commander';
 import { printable } from '../kit/text/printable.ts';
 import type { AuditSource } from '../audit/event.ts';
+import type { Database } from '../db/database.ts';
+import { requireEmailAddress } from '../user/email-address.ts';
+import { findUserByEmail } from '../user/store.ts';
+import type { User } from '../user/user.ts';
+import { CommandError } from './refusal.ts';
 
 /** Input of a command of a feature. `Parts` are the parts of the core and the options that commands may use. */
 export interface FeatureCommandContext<Parts> {
@@ -22,6 +28,28 @@ export interface FeatureCommand<Parts> {
 
 /** The actor in audit events: commands run with the rights of the operator. */
 export const operator: AuditSource = { actor: 'operator' };
+
+/**
+ * Returns the user of an address.
+ * @throws {CommandError} if no user has it.
+ * @throws {Problem} invalid_request if it is malformed.
+ */
+export async function requireUser(database: Database, email: string): Promise<User> {
+  const user = await findUserByEmail(database, requireEmailAddress(email));
+  if (user === undefined) throw new CommandError(`No user has the email address ${email}`);
+  return user;
+}
+
+/**
+ * Reads an option of a command as a whole number, 0 or more.
+ * @throws {InvalidArgumentError} otherwise.
+ */
+export function count(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  return number;
+}
 
 /** Prints a value as JSON or as text. Control characters, which strangers may have written, are escaped. */
 export function print(json: boolean, value: unknown, words: string): void {

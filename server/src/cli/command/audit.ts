@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { vocabularyNames, type AuditEvent } from '../../audit/event.ts';
 import { nearest } from '../../kit/text/near-name.ts';
-import { count, requireUser, type CommandContext } from '../context.ts';
-import { print, showInstant, table } from '../../operation/command.ts';
+import type { CommandContext } from '../context.ts';
+import { print, showInstant, table, count, requireUser } from '../../operation/command.ts';
 import { exitCode } from '../output.ts';
 
 interface Flags {

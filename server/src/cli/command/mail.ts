@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { listMails, retryMail, type MailRow } from '../../mail/store.ts';
-import { count, type CommandContext } from '../context.ts';
+import type { CommandContext } from '../context.ts';
 import { CommandError } from '../../operation/refusal.ts';
-import { print, showInstant, table } from '../../operation/command.ts';
+import { print, showInstant, table, count } from '../../operation/command.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { count, requireUser, type CommandContext } from '../context.ts';
+import type { CommandContext } from '../context.ts';
 import { CommandError } from '../../operation/refusal.ts';
-import { operator, print, showInstant, table } from '../../operation/command.ts';
+import { operator, print, showInstant, table, count, requireUser } from '../../operation/command.ts';
 
 interface Flags {
   readonly json?: boolean;

@@ -12,9 +12,9 @@ import { checkSignIn } from '../../identity/sign-in-check.ts';
 import { maxAttempts } from '../../identity/attempt/store.ts';
 import type { MarkedAs } from '../../identity/account/verification.ts';
 import type { IdentityCore } from '../../module.ts';
-import { requireOne, requireUser, type CommandContext, type UserName } from '../context.ts';
+import { requireOne, type CommandContext, type UserName } from '../context.ts';
 import { CommandError } from '../../operation/refusal.ts';
-import { operator, print, showInstant, table } from '../../operation/command.ts';
+import { operator, print, showInstant, table, requireUser } from '../../operation/command.ts';
 
 interface Flags {
   readonly json?: boolean;

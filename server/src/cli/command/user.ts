@@ -5,9 +5,9 @@ import { text as readAll } from 'node:stream/consumers';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { listUsers } from '../../user/store.ts';
 import type { NewDetails } from '../../identity/details/details.ts';
-import { count, requireUser, type CommandContext } from '../context.ts';
+import type { CommandContext } from '../context.ts';
 import { CommandError, UsageError } from '../../operation/refusal.ts';
-import { operator, print, showInstant, table } from '../../operation/command.ts';
+import { operator, print, showInstant, table, count, requireUser } from '../../operation/command.ts';
 import { confirmUser, describeMetadata, describeUser, showUser, unlockUser, whyUser } from './user-check.ts';
 
 interface Flags {

@@ -1,8 +1,8 @@
 // The commands that list logouts which applications have not heard of, and retry one.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
-import { print, showInstant, table, type FeatureCommandContext } from '../../../operation/command.ts';
+import { count, print, showInstant, table, type FeatureCommandContext } from '../../../operation/command.ts';
 import { CommandError } from '../../../operation/refusal.ts';
 import { restartLogout } from './outbox.ts';
 import { listLogouts } from './store.ts';
@@ -54,11 +54,4 @@ export function logoutCommand({ withData }: Context): Command {
 
   for (const sub of command.commands) sub.exitOverride();
   return command;
-}
-
-function count(text: string): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
-    throw new InvalidArgumentError('Give a whole number.');
-  return number;
 }
