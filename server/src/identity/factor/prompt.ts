@@ -8,7 +8,7 @@ import type { FactorPurpose } from './factor.ts';
 export interface FactorPrompt {
   readonly factor: string;
   /** Returns the inputs; one of them is named `proof`. */
-  readonly inputs: (t: Translate, fault: string | undefined, account: PromptAccount) => string;
+  readonly inputs: (t: Translate, fault: string | undefined, asked: AskedFactor) => string;
   /** Returns attributes of the form for the script; absent if the factor needs no script. */
   readonly script?: (purpose: FactorPurpose['purpose']) => string;
 }
@@ -17,6 +17,11 @@ export interface FactorPrompt {
 interface PromptAccount {
   readonly email: string;
   readonly next: string | undefined;
+}
+
+/** For whom and for what a factor is asked for. */
+interface AskedFactor extends PromptAccount {
+  readonly purpose: FactorPurpose['purpose'];
 }
 
 export interface PromptForm {
@@ -59,7 +64,8 @@ export function promptsFor(
 function promptForm(t: Translate, { factor, inputs, script }: FactorPrompt, form: PromptForm): string {
   const fault = form.rejected?.factor === factor ? form.rejected.text : undefined;
   return html`<form method="post" action="${form.action}" !${script?.(form.purpose) ?? ''}>
-    !${form.hidden} !${hidden('factor', factor)} !${inputs(t, fault, form.account)} !${form.below ?? ''}
+    !${form.hidden} !${hidden('factor', factor)}
+    !${inputs(t, fault, { ...form.account, purpose: form.purpose })} !${form.below ?? ''}
     <button>${t(`page.factor.${factor}_act`)}</button>
   </form>`;
 }
