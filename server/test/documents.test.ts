@@ -99,6 +99,37 @@ describe('the Markdown files', () => {
   });
 });
 
+describe('docs/adding-a-feature.md', () => {
+  const sections = readPage('docs/adding-a-feature.md').split(/^## /m);
+  /** Names in the first column of the tables of a section. */
+  const namedIn = (heading: string): string[] => {
+    const section = sections.find((one) => one.startsWith(heading)) ?? '';
+    const [table = ''] = section.split('Access levels of routes:');
+    const cells = [...table.matchAll(/^\| ([^|]+?) +\|/gm)].map(([, cell = '']) => cell);
+    return cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
+  };
+  /** Members of an interface of a source. */
+  const membersOf = (file: string, name: string): string[] => {
+    const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*\\{([^]*?)\\n\\}`).exec(readPage(file)) ?? [];
+    return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, member = '']) => member);
+  };
+  const tables = [
+    ['What a module declares', 'server/src/module.ts', 'Definition'],
+    ['What `build` returns', 'server/src/module.ts', 'Contribution'],
+    ['Test it', 'server/test/support/kit.ts', 'FeatureKit'],
+  ] as const;
+  for (const [heading, file, name] of tables)
+    test(`"${heading}" lists the members of ${name}`, () => {
+      const members = membersOf(file, name);
+      assert.ok(members.length > 10, 'they are read');
+      assert.deepEqual(
+        namedIn(heading).toSorted(),
+        members.toSorted(),
+        `update the table "${heading}" of docs/adding-a-feature.md`,
+      );
+    });
+});
+
 /** Whether these words are a command of the program with its options. */
 function isCommand(program: Command, words: readonly string[]): boolean {
   let command = program;

@@ -1,9 +1,13 @@
 // Generates the files that follow from the code and compares them with the files in the repository.
 import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { messageKeys } from '../src/kit/language.ts';
 import { isKnownHash } from '../src/hash/format.ts';
+import { assembledPages } from '../../tools/feature-pages.ts';
 import { generate } from '../../tools/generate.ts';
 import { unsupportedHashes } from '../../tools/hash-reference.ts';
 
@@ -43,6 +47,17 @@ test('the hashes that the reference lists as unsupported are rejected', () => {
       name,
     );
   }
+});
+
+test('each part of a guide in the folder of a feature has a place in a guide', async () => {
+  const parts = new Set(globSync('server/src/features/*/*.md', { cwd: root }).map((file) => basename(file)));
+  const guides = assembledPages(fileURLToPath(root)).map(([, text]) => text);
+  assert.ok(parts.size > 5);
+  assert.deepEqual(
+    [...parts].filter((part) => !guides.some((text) => text.includes(`<!-- features: ${part} -->`))),
+    [],
+    'add "<!-- features: NAME.md -->" and "<!-- end -->" to a guide, and the guide to tools/feature-pages.ts',
+  );
 });
 
 /** Kinds of email that the page does not show, and pictures that are missing or not shown. */

@@ -20,6 +20,14 @@ const checks = [
   'problem-codes',
   'words',
 ];
+/** The same, with services of their own. */
+const serviceChecks = [
+  'server/src/app/option-values.test.ts',
+  'server/test/page-plans.test.ts',
+  'server/test/attacks/page-form.test.ts',
+  'server/test/attacks/session-renewal.test.ts',
+  'server/test/journeys/data-rights.test.ts',
+];
 const onAnotherEngine = '--test-global-setup=server/test/support/postgres-server.ts';
 
 describe('a new feature', { concurrency: 2 }, () => {
@@ -54,6 +62,17 @@ describe('a new feature', { concurrency: 2 }, () => {
   test('passes the tests that hold for all features', async () => {
     const files = checks.map((check) => `server/test/${check}.test.ts`);
     await passes('node', '--test', '--test-isolation=none', ...files);
+  });
+
+  test('passes the tests that start services with all features', async () => {
+    const args = ['--test', '--test-isolation=none', ...serviceChecks];
+    const { isGreen, output } = await project.run('node', args, 3 * minuteMs, { TEST_ENGINES: 'sqlite' });
+    assert.ok(isGreen, output);
+  });
+
+  test('has its command in the help of "bienvenue"', async () => {
+    const output = await passes('node', 'server/src/main.ts', 'whoami', 'show', '--help');
+    assert.match(output, /show the number of answers in this month/);
   });
 
   test('has its option in "bienvenue config"', async () => {

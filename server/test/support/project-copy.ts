@@ -14,6 +14,7 @@ import {
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Environment } from '../../src/config/read-options.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 /** Path from the root of the project. */
@@ -33,7 +34,7 @@ export interface ProjectCopy {
   /** Deletes a file or folder. */
   remove(file: string): void;
   /** Runs a program of node_modules/.bin, or `node`, in the copy; kills it after the given milliseconds. */
-  run(program: string, args: readonly string[], maxMs: number): Promise<Ended>;
+  run(program: string, args: readonly string[], maxMs: number, more?: Environment): Promise<Ended>;
   close(): void;
 }
 
@@ -61,9 +62,9 @@ export function copyProject(): ProjectCopy {
     read: (file) => readFileSync(at(file), 'utf8'),
     write: (file, text) => writeFileSync(at(file), text),
     remove: (file) => rmSync(at(file), { recursive: true }),
-    run: (program, args, maxMs) => {
+    run: (program, args, maxMs, more = {}) => {
       const file = program === 'node' ? process.execPath : at(`node_modules/.bin/${program}`);
-      const env = { ...process.env, ...outsideOfTests };
+      const env = { ...process.env, ...outsideOfTests, ...more };
       return new Promise((resolve) => {
         const options = { cwd: folder, env, timeout: maxMs, maxBuffer: 2 ** 28 };
         execFile(file, args, options, (error, stdout, stderr) =>
