@@ -124,13 +124,10 @@ const resetGuess = createToken(resetKind).token;
 const confirmGuess = createToken(verificationKind).token;
 const newPassword = { new_password: password };
 
-const pageRoutes: ReadonlySet<Route> = new Set<Route>([
+/** Pages of identity whose forms are sent without an account; those of features are in the forms of their kits. */
+const pageRoutes: ReadonlySet<string> = new Set([
   'POST /sign-in',
-  'POST /sign-in/email',
-  'POST /sign-in/link',
-  'POST /sign-in/passkey',
   'POST /sign-up',
-  'POST /sign-up/passkey',
   'POST /forgot',
   'POST /reset',
   'POST /confirm',
@@ -139,11 +136,8 @@ const pageRoutes: ReadonlySet<Route> = new Set<Route>([
   'POST /reset/code/again',
   'POST /confirm/code',
   'POST /confirm/code/again',
-  'POST /sign-in/code',
-  'POST /sign-in/code/again',
-  'POST /account/delete/undo',
-  'POST /account/email/undo',
   'POST /account/factors/undo',
+  ...Object.keys(fromKits(({ forms }) => forms)).map((path) => `POST ${path}`),
 ]);
 
 /** Every public request that takes an address. A new route needs a row here or below. */
