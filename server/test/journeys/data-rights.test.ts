@@ -197,8 +197,8 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     const added = await at.put('/profile/passkeys', { name: 'Red key', credential });
     assert.equal(added.status, 200, added.text);
     const others = factorKits.filter(({ name }) => !['totp', 'recovery_code', 'passkey'].includes(name));
-    for (const { enroll } of others)
-      await enroll(at, { clock: service.service.clock, origin: 'https://accounts.test' });
+    for (const kit of others)
+      await kit.enroll(at, { clock: service.service.clock, origin: 'https://accounts.test' });
     const phone = new Browser(service, firefox);
     await phone.post('/sessions', { email, password });
     const attempt = { factor: 'totp', proof: code(), remember_device: 'true' };
