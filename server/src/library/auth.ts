@@ -147,6 +147,7 @@ export class Auth {
    * user and resets failed attempts: all or nothing. With `email`, the token must belong to this user.
    * @throws {Problem} token_invalid for an unknown, null, expired or consumed token, or another user's; nothing changes.
    * @throws {Problem} invalid_request for a password that the rule rejects; the token stays valid.
+   * @throws {Problem} too_many_attempts for too many codes.
    */
   async updatePassword(
     resetToken: string | null | undefined,
@@ -162,7 +163,7 @@ export class Auth {
   /**
    * Sets a password for the operator; ends all sessions and revokes pending tokens.
    * @throws {Problem} unknown_email, also for a disabled user.
-   * @throws {Problem} invalid_request for a password that the rule rejects.
+   * @throws {Problem} invalid_request if the address is malformed, or the rule rejects the password.
    */
   async setPassword(email: string, password: string, source: ClientSource = programSource): Promise<User> {
     return this.identity.accounts.setPassword(
