@@ -7,7 +7,7 @@ import { signIn, type Browser } from '../support/browser.ts';
 import { onEachEngine } from '../support/engines.ts';
 import { addApp, addPasskey, codesOf, passkeyOptionsIn, type App } from '../support/factor.ts';
 import { entriesOf, hasFeature, lacks, needs } from '../support/feature.ts';
-import { fromKits, kits } from '../support/kit.ts';
+import { fromKits, kits, type PreparedChange } from '../support/kit.ts';
 import { unescapeMarkup } from '../support/markup.ts';
 import { asPage, formIn } from '../support/page-form.ts';
 import { PasskeyDevice } from '../support/passkey-device.ts';
@@ -69,7 +69,7 @@ const changes: Readonly<Record<string, Prepare>> = {
     'POST /profile/recovery_codes': async () => ({ fields: {} }),
     'POST /account/recovery-codes': async () => ({ fields: {} }),
   }),
-  ...fromKits<Prepare>(({ renewals }) => renewals),
+  ...fromKits<PreparedChange>(({ renewals }) => renewals),
 };
 
 /** Routes that change neither: they begin something, end sessions, or set a name or the language. Those of features are in their kits. */
