@@ -20,7 +20,7 @@ import type { identityOptions } from './identity/options.ts';
 import type { SecondFactor, StoredFactor } from './identity/factor/factor.ts';
 import type { EventKind, EventSubscriber } from './identity/event.ts';
 import type { FactorPrompt } from './identity/factor/prompt.ts';
-import type { BrowserCookies } from './identity/guard.ts';
+import type { BrowserCookies } from './identity/browser-cookies.ts';
 import type { Identity, Plugged, WayIn } from './identity/identity.ts';
 import type { TokenKind } from './identity/token/kinds.ts';
 import type { SignInOffer, SignInWay } from './page/sign-in-way.ts';

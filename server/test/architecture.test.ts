@@ -54,6 +54,16 @@ test('a source finds the files next to it by new URL, as test runners and bundle
   );
 });
 
+test('a file of more than 80 lines opens with the sentence of what it does', () => {
+  const long = sources.filter(({ path, text }) => text.split('\n').length > 81 && !path.endsWith('.test.ts'));
+  assert.ok(long.length > 100);
+  assert.deepEqual(
+    long.filter(({ text }) => !text.startsWith('//')).map(({ path }) => path),
+    [],
+    'begin these files with a comment: // Does this and that.',
+  );
+});
+
 /** Faults of a few files, without ceilings. */
 function faultsOf(files: Readonly<Record<string, string>>, recorded: Ceilings = {}): string[] {
   const listed = Object.entries(files).map(([path, text]): SourceFile => ({ path, text }));

@@ -27,7 +27,7 @@ import { Outgoing } from '../outgoing/outgoing.ts';
 import { Exits } from '../page/exit.ts';
 import { Notes } from '../page/note.ts';
 import { PageKit } from '../page/page.ts';
-import { BrowserCookies } from '../identity/guard.ts';
+import { BrowserCookies } from '../identity/browser-cookies.ts';
 import { AskedMails } from '../page/asked-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
 import type { Configuration, IdentityCore, Module } from '../module.ts';

@@ -1,5 +1,5 @@
 // Lists every module of the service. Pages offer the contributions in this order. To delete a feature, delete its
-// folder and its line here.
+// folder and its two lines here.
 import type { Module } from '../module.ts';
 import { account } from '../identity/account/module.ts';
 import { details } from '../identity/details/module.ts';

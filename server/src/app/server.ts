@@ -10,7 +10,7 @@ import { logRequests } from '../http/server/request-log.ts';
 import { createServer } from '../http/server/server.ts';
 import { useOwnSettings } from '../http/server/own-settings.ts';
 import { watchMethods } from '../http/server/wrong-method.ts';
-import { installSource } from '../identity/guard.ts';
+import { installSource } from '../identity/browser-cookies.ts';
 import { Access, accessOf, collectRoutes, type RouteEntry } from './access.ts';
 import type { Service } from './service.ts';
 import { healthRoutes } from './route/health.ts';

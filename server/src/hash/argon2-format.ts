@@ -1,3 +1,4 @@
+// Verifies Argon2 hashes, in the format that this service writes too.
 import type { Algorithm, Version } from '@node-rs/argon2';
 import { equalDigests } from '../kit/secret.ts';
 import { bounded, digestOf, fromBase64, partsOf, UnreadableHash, type HashFormat } from './stored-hash.ts';

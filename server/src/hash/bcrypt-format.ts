@@ -1,3 +1,4 @@
+// Verifies bcrypt hashes.
 import { createHmac, hash } from 'node:crypto';
 import { wordPressSpellings } from './phpass-format.ts';
 import { bounded, partsOf, type HashFormat } from './stored-hash.ts';

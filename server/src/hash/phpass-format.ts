@@ -1,3 +1,4 @@
+// Verifies the hashes of phpass, as WordPress and phpBB stored them.
 import { hash } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
 import { bounded, partsOf, type HashFormat } from './stored-hash.ts';

@@ -1,3 +1,4 @@
+// Creates the log of the process. Values that may be secret are replaced.
 import { pino, type Logger } from 'pino';
 
 export interface LogOptions {

@@ -1,4 +1,4 @@
-// What the operator mends, on the command line. The audit log says who did it.
+// Unlocks an account for the operator: resets its failed attempts. The audit log says who did it.
 import { keyOfAddress } from '../user/email-address.ts';
 import { lockUser } from '../user/store.ts';
 import { accountEvents } from './account/event.ts';

@@ -28,7 +28,7 @@ export interface MailKind<Facts = unknown> {
    * security notice: it reports an action in the account and is always sent immediately.
    */
   readonly isRequested: boolean;
-  /** Example facts, for the pictures of docs/mails.md and for tests. */
+  /** Example facts, for the pictures of docs/guides/email.md and for tests. */
   readonly example: Facts;
   /** Converts facts to the values of the messages. */
   compose(facts: Facts): MailOutline;

@@ -1,3 +1,4 @@
+// The style sheet of mails.
 import { brandColors, mailGrounds } from '../brand/color.ts';
 
 /**

@@ -1,3 +1,4 @@
+// An account, and the errors of the class DB of the contract.
 /** An account, as the services and the callers of the library see it. */
 export interface User {
   /** Ascending: the first user is 1. */

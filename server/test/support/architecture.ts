@@ -74,7 +74,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
 /** Packages, and the files that may use them. */
 const packages = {
   kysely: /(?:^|\/|-)store\.ts$|(?:^|\/)schema\.ts$|^db\//,
-  fastify: /(?:^|\/|-)(?:routes|pages|guard|module|plugin)\.ts$|^(?:app|http|page)\//,
+  fastify: /(?:^|\/|-)(?:routes|pages|guard|cookies|module|plugin)\.ts$|^(?:app|http|page)\//,
 } as const;
 
 const limits = {

@@ -1,3 +1,4 @@
+// The commands that list and verify the audit log.
 import { Command, InvalidArgumentError } from 'commander';
 import { vocabularyNames, type AuditEvent } from '../../audit/event.ts';
 import { nearest } from '../../kit/text/near-name.ts';

@@ -1,3 +1,4 @@
+// The commands that list emails and retry one.
 import { Command } from 'commander';
 import { listMails, retryMail, type MailRow } from '../../mail/store.ts';
 import type { CommandContext } from '../context.ts';

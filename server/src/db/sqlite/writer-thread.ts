@@ -1,3 +1,4 @@
+// Starts the thread that writes to SQLite, and hands statements to it.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Problem } from '../../kit/problem.ts';

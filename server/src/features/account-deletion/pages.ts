@@ -8,7 +8,7 @@ import { form, formPage, pageForms, type PageRoutes } from '../../page/form-page
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { withTimes } from '../../page/time.ts';
-import type { BrowserCookies } from '../../identity/guard.ts';
+import type { BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { TokenPage } from '../../identity/token/page-parts.ts';
 import { deletionUndoKind, type AccountDeletion, type ClosedAccount } from './deletion.ts';

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
 import { EmailMessage, token } from '../../http/fields.ts';
-import type { BrowserCookies } from '../../identity/guard.ts';
+import type { BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import type { AccountDeletion } from './deletion.ts';

@@ -9,7 +9,7 @@ import { currentPasswordField, faultOf } from '../../page/form.ts';
 import { form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
-import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Sessions } from '../../identity/session/session.ts';
 import type { StepUp } from '../../identity/step-up/step-up.ts';

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { email, EmailMessage, password, token } from '../../http/fields.ts';
 import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
-import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import { hashing } from '../../http/limit/limits.ts';
 import type { EmailChange } from './email-change.ts';

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { email, EmailMessage, LoginReply, token } from '../../http/fields.ts';
-import { initiatingSourceOf, type BrowserCookies } from '../../identity/guard.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sendLogin, loginBody } from '../../identity/sign-in/guard.ts';
 import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import type { EmailSignIn } from './email-sign-in.ts';

@@ -9,7 +9,7 @@ import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
-import type { BrowserCookies } from '../../identity/guard.ts';
+import type { BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { StepUp } from '../../identity/step-up/step-up.ts';
 import { recoveryCodeSection } from './prompt.ts';

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import type { RecoveryCodes } from './recovery-code.ts';
-import type { BrowserCookies } from '../../identity/guard.ts';
+import type { BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';

@@ -11,7 +11,7 @@ import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page
 import { formField, type PageKit } from '../../page/page.ts';
 import { withTimes } from '../../page/time.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
-import type { BrowserCookies } from '../../identity/guard.ts';
+import type { BrowserCookies } from '../../identity/browser-cookies.ts';
 import { afterEnrollment, enrollmentSubjectOf } from '../../identity/sign-in/guard.ts';
 import { subjectIdOf, subjectUserIdOf } from '../../identity/sign-in/subject.ts';
 import { totpSection } from './prompt.ts';

@@ -4,7 +4,7 @@ import type QrLibrary from 'qr';
 import Type from 'typebox';
 import { handle, factorLabel, Message } from '../../http/fields.ts';
 import type { Totp } from './totp.ts';
-import type { BrowserCookies } from '../../identity/guard.ts';
+import type { BrowserCookies } from '../../identity/browser-cookies.ts';
 import { enrollmentSubjectOf, sendLogin } from '../../identity/sign-in/guard.ts';
 import { costing, hashCost } from '../../http/limit/limits.ts';
 import { subjectUserIdOf } from '../../identity/sign-in/subject.ts';

@@ -1,3 +1,4 @@
+// Logs requests: one line for each change and each failure, limited during a flood.
 import type { IncomingMessage } from 'node:http';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { secondMs, systemClock, type Clock } from '../../kit/clock.ts';

@@ -1,3 +1,4 @@
+// Events and mails of accounts and of the confirmation of addresses.
 import { defineNotice, defineProofMail } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../event.ts';
 

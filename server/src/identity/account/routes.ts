@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { ValueError } from '../../user/user.ts';
 import { Credentials, EmailMessage, Message } from '../../http/fields.ts';
-import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from '../session/guard.ts';
 import { freeRead, hashing, mailCost } from '../../http/limit/limits.ts';
 import type { Accounts } from './account.ts';

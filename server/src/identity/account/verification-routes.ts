@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { email, EmailMessage, password, token } from '../../http/fields.ts';
-import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../browser-cookies.ts';
 import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import type { EmailVerification } from './verification.ts';
 

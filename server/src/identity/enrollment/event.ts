@@ -1,3 +1,4 @@
+// Events and mails of second factors: added, replaced, removed, undone.
 import { hourMs } from '../../kit/clock.ts';
 import { defineMail, defineNotice, exampleLink } from '../../mail/mail-kind.ts';
 import { defineEvents } from '../event.ts';

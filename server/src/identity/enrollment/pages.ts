@@ -21,7 +21,7 @@ export function undoPage(enrollment: Enrollment): TokenPage {
   };
 }
 
-/** The page that lists the authenticators to bind, at the access level `enrollment`. */
+/** The page that lists the authenticators to bind, at the access level `pending`. */
 export function setUpPages({
   pages,
   sections,

@@ -5,7 +5,7 @@ import { addressOf, hidden } from '../../http/markup.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import type { FactorChange } from '../factor/factor.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { enrollmentSubjectOf } from '../sign-in/guard.ts';
 import { subjectIdOf, subjectUserIdOf } from '../sign-in/subject.ts';
 import type { Enrollment } from './enrollment.ts';

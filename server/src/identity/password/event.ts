@@ -1,3 +1,4 @@
+// Events and mails of logins by password, of new passwords and of resets.
 import { defineNotice, defineProofMail } from '../../mail/mail-kind.ts';
 import { passwordChangedMail } from '../account/event.ts';
 import { defineEvents } from '../event.ts';

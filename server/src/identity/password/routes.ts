@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
 import { Credentials, email, EmailMessage, LoginReply, password, token } from '../../http/fields.ts';
-import { initiatingSourceOf, type BrowserCookies } from '../guard.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from '../session/guard.ts';
 import { sendLogin, loginBody } from '../sign-in/guard.ts';
 import { costing, hashCost, hashing, mailCost } from '../../http/limit/limits.ts';

@@ -11,7 +11,7 @@ import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../pa
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { markOf, renderWays, type SignInWay } from '../../page/sign-in-way.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { afterPasswordLogin, sendPageLogin, signInSourceOf, stayField } from '../sign-in/guard.ts';
 import type { PasswordLogin } from './login.ts';
 import '../session/problem.ts';

@@ -14,7 +14,7 @@ import { renderWays, type SignInWay } from '../../page/sign-in-way.ts';
 import type { Accounts } from '../account/account.ts';
 import { registerQuietly, type RegistrationPolicy } from '../account/registration.ts';
 import { verificationKind } from '../account/verification.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { afterLogin, sendPageLogin } from '../sign-in/guard.ts';
 import { requestMail } from '../token/page-parts.ts';
 import type { PasswordLogin } from './login.ts';

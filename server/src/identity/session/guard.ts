@@ -1,7 +1,7 @@
 // Guards of the access levels `session` and `optional`: find the session of a request and reject requests without one.
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../../kit/problem.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import type { Sessions } from './session.ts';
 import type { Session } from './session-entry.ts';
 import './problem.ts';

@@ -11,7 +11,7 @@ import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { withTimes } from '../../page/time.ts';
 import { parseFactors } from '../factor/factor-use.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from './guard.ts';
 import type { Sessions } from './session.ts';
 import type { ListedSession } from './session-entry.ts';

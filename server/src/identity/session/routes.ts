@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { handle, Message } from '../../http/fields.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from './guard.ts';
 import { describeSession } from './session-entry.ts';
 import type { Sessions } from './session.ts';

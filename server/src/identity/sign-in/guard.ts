@@ -7,7 +7,7 @@ import type { Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { ClientSource } from '../context.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import type { SessionGuardParts } from '../session/guard.ts';
 import type { EnrollmentSubject, PendingAuthentication } from './subject.ts';
 import { pendingMs, type Login, type SignIn } from './sign-in.ts';

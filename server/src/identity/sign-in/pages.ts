@@ -10,7 +10,7 @@ import { paths } from '../../page/paths.ts';
 import { promptFields, rejectedPrompt } from '../factor/given-factor.ts';
 import { promptsFor, type FactorPrompt } from '../factor/prompt.ts';
 import type { SecondFactors } from '../factor/second-factor.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { afterPasswordLogin, pendingAuthenticationOf, sendLogin } from './guard.ts';
 import type { SignIn } from './sign-in.ts';
 

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { EmailMessage, proof } from '../../http/fields.ts';
 import { factorName } from '../factor/given-factor.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { pendingAuthenticationOf, sendLogin, loginBody } from './guard.ts';
 import { costing, hashCost } from '../../http/limit/limits.ts';
 import type { SignIn } from './sign-in.ts';

@@ -1,4 +1,4 @@
-// Signs users in after a feature verified the first factor: creates a session, or, if a second factor is required, a
+// Signs users in after the first factor was verified: creates a session, or, if a second factor is required, a
 // pending authentication, which only allows giving that factor.
 import { minuteMs } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';

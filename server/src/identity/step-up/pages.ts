@@ -10,7 +10,7 @@ import { formField, requireGiven, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { promptFields, rejectedPrompt } from '../factor/given-factor.ts';
 import { promptsFor, type FactorPrompt } from '../factor/prompt.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { Session } from '../session/session-entry.ts';
 import type { AuthenticationDemand, StepUp } from './step-up.ts';

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { EmailMessage, proof } from '../../http/fields.ts';
 import { factorName } from '../factor/given-factor.ts';
 import { costing, hashCost } from '../../http/limit/limits.ts';
-import type { BrowserCookies } from '../guard.ts';
+import type { BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { StepUp } from './step-up.ts';
 

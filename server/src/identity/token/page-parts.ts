@@ -9,7 +9,7 @@ import type { Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { ClientSource } from '../context.ts';
-import { pageSourceOf, type BrowserCookies } from '../guard.ts';
+import { pageSourceOf, type BrowserCookies } from '../browser-cookies.ts';
 import type { TokenKind } from './kinds.ts';
 import './problem.ts';
 

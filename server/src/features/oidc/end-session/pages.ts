@@ -7,7 +7,7 @@ import { Elsewhere, form, formPage, type PageRoutes } from '../../../page/form-p
 import { formField } from '../../../page/page.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
-import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { BrowserCookies } from '../../../identity/browser-cookies.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import { stateField, type SealedState } from '../session/sealed-state.ts';

@@ -6,7 +6,7 @@ import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
 import { formAsQuery } from '../../../http/form-query.ts';
 import { addressOf } from '../../../http/markup.ts';
 import type { PageKit } from '../../../page/page.ts';
-import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { BrowserCookies } from '../../../identity/browser-cookies.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import type { Refusals } from '../session/refusal.ts';

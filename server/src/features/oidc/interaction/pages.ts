@@ -5,7 +5,7 @@ import { Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
 import { form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import { formField, type PageKit } from '../../../page/page.ts';
-import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { BrowserCookies } from '../../../identity/browser-cookies.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import type { Browser, PendingRequest } from '../engine/pending-request.ts';

@@ -5,7 +5,7 @@ import { nameDevice } from '../../../kit/device.ts';
 import { Problem } from '../../../kit/problem.ts';
 import { factorLabel, handle, Message } from '../../../http/fields.ts';
 import { costing, hashCost } from '../../../http/limit/limits.ts';
-import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { BrowserCookies } from '../../../identity/browser-cookies.ts';
 import { enrollmentSubjectOf, sendLogin } from '../../../identity/sign-in/guard.ts';
 import { subjectIdOf, subjectUserIdOf } from '../../../identity/sign-in/subject.ts';
 import type { Enrollment } from '../../../identity/enrollment/enrollment.ts';

@@ -15,7 +15,7 @@ import { paths } from '../../../page/paths.ts';
 import type { SignInWay, WayMark } from '../../../page/sign-in-way.ts';
 import { registerQuietly, type RegistrationPolicy } from '../../../identity/account/registration.ts';
 import { verificationKind } from '../../../identity/account/verification.ts';
-import type { BrowserCookies } from '../../../identity/guard.ts';
+import type { BrowserCookies } from '../../../identity/browser-cookies.ts';
 import { afterLogin, sendPageLogin, signInSourceOf, stayField } from '../../../identity/sign-in/guard.ts';
 import { requestMail } from '../../../identity/token/page-parts.ts';
 import type { PasskeySignIn } from './passkey-sign-in.ts';

@@ -5,7 +5,7 @@ import { requireEmailAddress } from '../../../user/email-address.ts';
 import { ValueError } from '../../../user/user.ts';
 import { email, EmailMessage, factorLabel, LoginReply, Message } from '../../../http/fields.ts';
 import { costing, hashCost, mailCost } from '../../../http/limit/limits.ts';
-import { initiatingSourceOf, type BrowserCookies } from '../../../identity/guard.ts';
+import { initiatingSourceOf, type BrowserCookies } from '../../../identity/browser-cookies.ts';
 import { sendLogin, loginBody } from '../../../identity/sign-in/guard.ts';
 import type { RegistrationPolicy } from '../../../identity/account/registration.ts';
 import { credential, PublicKey } from '../fields.ts';

@@ -1,4 +1,4 @@
-// Return the options to use a passkey as second factor, and for a step-up.
+// Returns the options to use a passkey as second factor, and for a step-up.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { sessionOf } from '../../../identity/session/guard.ts';
 import { pendingAuthenticationOf } from '../../../identity/sign-in/guard.ts';

@@ -1,4 +1,5 @@
-// Reads and sets the cookies of a browser, and reads the source of each request.
+// Reads and sets the cookies of a browser, and reads the source of each request. It decides nothing: the guards are in
+// session/guard.ts and sign-in/guard.ts.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dayMs } from '../kit/clock.ts';
 import { createToken } from '../kit/secret.ts';
