@@ -320,6 +320,10 @@ onEachEngine('forward authentication', (engine) => {
     assert.deepEqual([named.status, named.headers['remote-amr']], [200, 'pwd,otp,mfa']);
     service.service.clock.advance(3_600_000);
     assert.equal((await at.get(path)).status, 200, 'at any time in the session');
+    // The time belongs to the methods: a password makes the second factor no newer.
+    assert.equal((await at.post('/sessions/step_up', { factor: 'password', proof: password })).status, 200);
+    const later = await at.get('/forward_auth?details=true');
+    assert.equal(later.headers['remote-auth-time'], named.headers['remote-auth-time']);
     assert.equal((await at.get('/forward_auth?factor=second&max_age=900')).status, 401);
   });
 

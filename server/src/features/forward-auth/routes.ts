@@ -25,7 +25,10 @@ const Who = Type.Object({
   name: Type.Optional(Type.String()),
   amr: Type.Optional(Type.Array(Type.String(), { description: 'Authentication methods (RFC 8176)' })),
   auth_time: Type.Optional(
-    Type.String({ format: 'date-time', description: 'When the user last gave a factor' }),
+    Type.String({
+      format: 'date-time',
+      description: 'When the user last gave a factor: a second one, if there is one among them',
+    }),
   ),
 });
 
@@ -158,8 +161,8 @@ export function forwardAuthRoutes({
         const uses = await sessions.factorsOf(db, session.id);
         const amr = secondFactors.methodsOf(uses);
         // A session that a program created has no factor.
-        const times = uses.map(({ at }) => at);
-        const auth_time = times.length === 0 ? undefined : formatInstant(Math.max(...times));
+        const { at } = await secondFactors.proofOf(session.userId, uses);
+        const auth_time = at === undefined ? undefined : formatInstant(at);
         void reply.header('remote-amr', amr.join(',')).header('remote-auth-time', auth_time ?? '');
         return auth_time === undefined ? who : { ...who, amr, auth_time };
       },

@@ -35,3 +35,8 @@ export function withFactor(uses: readonly FactorUse[], use: FactorUse): FactorUs
   const latest = isMultiFactor ? { ...use, isMultiFactor } : use;
   return [...uses.filter(({ factor }) => factor !== use.factor), latest];
 }
+
+/** Returns when the newest use was, in Unix milliseconds; `undefined` without one. */
+export function newestUse(uses: readonly FactorUse[]): number | undefined {
+  return uses.length === 0 ? undefined : Math.max(...uses.map(({ at }) => at));
+}

@@ -14,7 +14,7 @@ import type {
   StoredFactor,
   VerifiedOutput,
 } from './factor.ts';
-import type { FactorType, FactorUse } from './factor-use.ts';
+import { newestUse, type FactorType, type FactorUse } from './factor-use.ts';
 import './problem.ts';
 
 /** A verified second factor. `consume` it inside the transaction that uses it. */
@@ -93,6 +93,22 @@ export class SecondFactors {
     const types = new Set(used.flatMap(({ type }) => type ?? []));
     const isMultiFactor = types.size > 1 || uses.some((use) => use.isMultiFactor);
     return isMultiFactor ? [...methods, 'mfa'] : [...methods];
+  }
+
+  /**
+   * Returns when the user of a session last proved who they are. After a second factor only another second factor is a newer
+   * proof: a person who finds an open session and knows the password has no second factor. A user who has removed all of
+   * them proves the rest.
+   */
+  async proofOf(
+    userId: number,
+    uses: readonly FactorUse[],
+  ): Promise<{ readonly at: number | undefined; readonly isSecond: boolean }> {
+    const hasSecond = uses.some(({ factor }) => firstFactors[factor] === undefined);
+    const names = hasSecond ? await this.namesOf(userId) : [];
+    const seconds = uses.filter((use) => names.includes(use.factor) || use.isMultiFactor === true);
+    const isSecond = names.length > 0 && seconds.length > 0;
+    return { at: newestUse(isSecond ? seconds : uses), isSecond };
   }
 
   #methodOf(factor: string): Method {

@@ -97,7 +97,7 @@ export class DeviceAnswers {
   async #pageBefore(
     request: DeviceRequest,
     { userId }: Session,
-    { amr, at = 0 }: Authentication,
+    { amr, at = 0, factor: proving }: Authentication,
     here: string,
   ): Promise<string | undefined> {
     const { clock, requests, secondFactors } = this.#parts;
@@ -113,7 +113,7 @@ export class DeviceAnswers {
     const { max_age: maxAge, prompt } = parameters;
     const isTooOld = maxAge !== undefined && at + Number(maxAge) * secondMs < clock();
     return at <= createdAt && (isTooOld || prompt === 'login')
-      ? addressOf(paths.stepUp, { return_to: here, since: String(createdAt) })
+      ? addressOf(paths.stepUp, { return_to: here, factor: proving, since: String(createdAt) })
       : undefined;
   }
 }

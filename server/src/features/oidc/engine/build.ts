@@ -7,7 +7,7 @@ import { cipherOf } from '../../../keys/sealed.ts';
 import type { AuthContext } from '../../../identity/context.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { sealedInteraction, sealedToken } from '../grant/schema.ts';
-import { factorToReach, type ProofNames } from '../session/acr.ts';
+import { factorToReach } from '../session/acr.ts';
 import { SessionView, type SessionViewParts } from '../session/session-view.ts';
 import { ClientLimit } from '../token/client-limit.ts';
 import { DevicePolls } from '../token/device-polls.ts';
@@ -20,7 +20,7 @@ export interface EngineNeeds extends Pick<SessionViewParts, 'sessions' | 'detail
   readonly context: Pick<AuthContext, 'db' | 'clock' | 'log' | 'events'>;
   readonly keyring: Keyring;
   readonly pages: PageKit;
-  readonly secondFactors: SessionViewParts['secondFactors'] & ProofNames;
+  readonly secondFactors: SessionViewParts['secondFactors'];
   readonly sessionCookie: { readonly name: string };
   readonly signingKeys: KeySource;
 }

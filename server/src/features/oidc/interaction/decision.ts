@@ -129,7 +129,13 @@ async function decideLogin(
   }
   const needsProof = reasons.some((reason) => reason === 'login_prompt' || reason === 'max_age');
   if (needsProof && !isNewer(authentication, pending))
-    return new Elsewhere(addressOf(paths.stepUp, { return_to: here, since: String(pending.createdAt) }));
+    return new Elsewhere(
+      addressOf(paths.stepUp, {
+        return_to: here,
+        factor: authentication.factor,
+        since: String(pending.createdAt),
+      }),
+    );
   // Who had to sign in has chosen the account.
   return goOn(pending.sessionUid === undefined ? ['select_account'] : []);
 }

@@ -10,6 +10,7 @@ import { codesOf } from '../../../../test/support/factor.ts';
 import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import {
   authorizationRequest,
+  deviceGrant,
   exchange,
   password,
   ProviderSite,
@@ -272,6 +273,87 @@ describe('an authorization request', () => {
         assert.equal((await tokensIn(done, strict)).claims()?.['acr'], 'phr');
       },
     );
+  });
+
+  describe('for a session with two factors', { skip: without('totp', 'passkey') }, () => {
+    const memberOf = (text: string): unknown => (JSON.parse(text) as Record<string, unknown>)['public_key'];
+
+    /** Gives a factor, and then goes on at the request, whatever the page of step-up asks for. */
+    const again = async (person: Person, asked: Arrival, given: Parameters): Promise<Arrival> => {
+      assert.equal(pathOf(asked), '/step-up', asked.url);
+      const { status, text } = await person.send('POST', '/sessions/step_up', given);
+      assert.equal(status, 200, text);
+      return person.visit(new URL(new URL(asked.url).searchParams.get('return_to') ?? '', site.origin).href);
+    };
+
+    test('a password renews no proof of the second one', async () => {
+      const person = await site.person();
+      const code = await addApp(person);
+      for (const more of [
+        { prompt: 'login' },
+        { max_age: '0' },
+        { max_age: '0', acr_values: mfa },
+        { prompt: 'login', claims: JSON.stringify({ id_token: { acr: { essential: true, value: mfa } } }) },
+      ] satisfies Parameters[]) {
+        const asked = await ask(person, more);
+        const refused = await again(person, asked, { factor: 'password', proof: password });
+        assert.equal(pathOf(refused), '/step-up', JSON.stringify(more));
+        const done = await again(person, refused, { factor: 'totp', proof: code() });
+        assert.equal((await tokensIn(done, asked)).claims()?.['acr'], mfa);
+      }
+    });
+
+    test('a password renews no proof of the second one for a device', async () => {
+      const television = await site.application({
+        kind: 'native',
+        authMethod: 'none',
+        grantTypes: [deviceGrant],
+        redirectUris: [],
+      });
+      const person = await site.person();
+      const code = await addApp(person);
+      const begun = await openid.initiateDeviceAuthorization(television.config, {
+        scope: 'openid',
+        max_age: '0',
+      });
+      const page = await person.visit(`${site.origin}/device`);
+      const asked = await person.submit(page, { user_code: begun.user_code });
+      const refused = await again(person, asked, { factor: 'password', proof: password });
+      assert.equal(pathOf(refused), '/step-up');
+      assert.equal(
+        pathOf(await again(person, refused, { factor: 'totp', proof: code() })),
+        '/device/confirm',
+      );
+    });
+
+    test('a code of an app renews no proof of a passkey', async () => {
+      const person = await site.person();
+      const device = new PasskeyDevice(site.origin);
+      const begun = await person.send('POST', '/profile/passkeys', {});
+      const credential = device.create(memberOf(begun.text));
+      assert.equal((await person.send('PUT', '/profile/passkeys', { credential })).status, 200);
+      const code = await addApp(person);
+      const asked = await ask(person, { prompt: 'login', acr_values: 'phr' });
+      const refused = await again(person, asked, { factor: 'totp', proof: code() });
+      assert.equal(pathOf(refused), '/step-up');
+      assert.equal(new URL(refused.url).searchParams.get('factor'), 'passkey');
+      const { text } = await person.send('POST', '/sessions/step_up/passkey', {});
+      const proof = device.get(memberOf(text));
+      const done = await again(person, refused, { factor: 'passkey', proof });
+      assert.equal((await tokensIn(done, asked)).claims()?.['acr'], 'phr');
+    });
+
+    test('a password is enough after the second one was removed', async () => {
+      const person = await site.person();
+      await addApp(person);
+      const { authenticators } = JSON.parse((await person.send('GET', '/profile/totp')).text) as {
+        readonly authenticators: readonly { readonly id: string }[];
+      };
+      for (const { id } of authenticators)
+        assert.equal((await person.send('DELETE', `/profile/totp/${id}`)).status, 200);
+      const asked = await ask(person, { prompt: 'login' });
+      await tokensIn(await stepUp(person, asked), asked);
+    });
   });
 
   describe('with the claims parameter', () => {

@@ -1,4 +1,5 @@
 // Which authentication context a session has reached (OpenID Connect Core 1.0 §2, `acr`).
+import { newestUse, type FactorUse } from '../../../identity/factor/factor-use.ts';
 
 /** Two different factors, or a passkey that verified its user (REFEDS MFA Profile). */
 const multiFactor = 'https://refeds.org/profile/mfa';
@@ -58,6 +59,40 @@ export async function factorToReach(
     if (acr === multiFactor && (await factors.namesOf(userId)).length > 0) return 'second';
   }
   return undefined;
+}
+
+/** When the user of a session last proved who they are. */
+export interface Proof {
+  /** Unix milliseconds; `undefined` in a session without a factor. */
+  readonly at: number | undefined;
+  /** Factor that is a newer proof, as step-up names it; `undefined` for what sensitive actions require. */
+  readonly factor: string | undefined;
+}
+
+/** Finds the newest proof. The class SecondFactors does it. */
+export interface Proofs extends ProofNames {
+  proofOf(
+    userId: number,
+    uses: readonly FactorUse[],
+  ): Promise<{ readonly at: number | undefined; readonly isSecond: boolean }>;
+}
+
+/**
+ * Returns when the user of a session last proved the strongest context that it has reached: `acr` and `auth_time` belong
+ * together. After a passkey the code of an app is no newer proof, as long as the user has a passkey.
+ */
+export async function proofOf(
+  factors: Proofs,
+  { userId, amr }: { readonly userId: number; readonly amr: readonly string[] },
+  uses: readonly FactorUse[],
+): Promise<Proof> {
+  if (reachedAcrs(amr).includes(phishingResistant)) {
+    const names = await factors.namesProving(userId, resistantMethods);
+    const at = newestUse(uses.filter((use) => names.includes(use.factor)));
+    if (at !== undefined) return { at, factor: names[0] };
+  }
+  const { at, isSecond } = await factors.proofOf(userId, uses);
+  return { at, factor: isSecond ? 'second' : undefined };
 }
 
 /** The claim `acr` of a request (OpenID Connect Core 1.0 §5.5.1.1). */

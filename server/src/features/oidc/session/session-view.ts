@@ -14,7 +14,7 @@ import {
   uidOfSession,
   type SessionClient,
 } from '../grant/session-store.ts';
-import { reachedAcrs } from './acr.ts';
+import { proofOf, reachedAcrs, type Proof, type Proofs } from './acr.ts';
 import { sidOf } from './sid.ts';
 
 /** Finds sessions. The class Sessions does it. */
@@ -29,18 +29,16 @@ export interface SessionViewParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly sessions: SessionFinder;
-  readonly secondFactors: { methodsOf(uses: readonly FactorUse[]): string[] };
+  readonly secondFactors: Proofs & { methodsOf(uses: readonly FactorUse[]): string[] };
   readonly details: Pick<Details, 'subjectOf'>;
 }
 
 /** How a user authenticated in a session. */
-export interface Authentication {
+export interface Authentication extends Proof {
   readonly subject: string;
   /** RFC 8176. */
   readonly amr: string[];
   readonly acr: string | undefined;
-  /** Unix milliseconds of the newest factor; `undefined` in a session without one. */
-  readonly at: number | undefined;
 }
 
 const uidBytes = 16;
@@ -67,8 +65,8 @@ export class SessionView {
     if (subject === undefined) return undefined;
     const uses = await sessions.factorsOf(db, session.id);
     const amr = secondFactors.methodsOf(uses);
-    const at = uses.length === 0 ? undefined : Math.max(...uses.map((use) => use.at));
-    return { subject, amr, acr: reachedAcrs(amr)[0], at };
+    const proof = await proofOf(secondFactors, { userId: session.userId, amr }, uses);
+    return { subject, amr, acr: reachedAcrs(amr)[0], ...proof };
   }
 
   /** Returns the uid of a session; `undefined` if no request of an application has reached it. */
