@@ -62,7 +62,8 @@ export async function issueToken(
   const live = unspent.filter((row) => row.expires_at > now && !replacedTokens.includes(row.id));
   const isFull = maxOthers === maxLive && live.length >= maxLive;
   const userId = isFull ? noUserId : (user?.id ?? noUserId);
-  const kept = live.slice(0, maxOthers).map((row) => row.id);
+  const lastToExpire = live.toSorted((one, other) => other.expires_at - one.expires_at);
+  const kept = lastToExpire.slice(0, maxOthers).map((row) => row.id);
   await keepTokens(tx, userId, kind.kind, kept);
   const { id, secretHash, token } = createToken(kind);
   const code = createShortCode();

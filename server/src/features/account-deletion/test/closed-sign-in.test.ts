@@ -81,6 +81,22 @@ onEachEngine('a closed account', (engine) => {
     assert.equal((await service.logIn(ada.email, ada.password)).status, 401);
   });
 
+  test('can be kept with the link of the mail after many sign-ins to it', async () => {
+    const ada = await closed();
+    const mailed = await service.tokenFor(ada.email);
+    for (let n = 0; n < 5; n += 1) {
+      const reply = await enter(new Browser(service), ada);
+      assert.match(String(reply.headers['location']), /^\/account-closed\?token=/, `sign-in ${n}`);
+    }
+    service.service.clock.advance(11 * minuteMs);
+    const late = new Browser(service);
+    await keep(late, ada, await enter(late, ada));
+    await close(await signIn(service, ada));
+    assert.equal((await late.put('/profile/undo', { token: mailed })).status, 403);
+    const reopened = await late.put('/profile/undo', { token: await service.tokenFor(ada.email) });
+    assert.equal(reopened.status, 200, reopened.text);
+  });
+
   test('asks for the second factor before it can be kept', async (t) => {
     if (lacks(t, 'totp')) return;
     const ada = await service.member();
