@@ -135,14 +135,19 @@ export function reachableNetworks(value: string): string[] {
 function networksOf(value: string, purpose: string): string[] {
   const list = items(value).map((item) => {
     const network = isIP(item) === 0 ? item : `${item}/${isIP(item) === 4 ? 32 : 128}`;
-    const [address, bits] = network.split('/', 2);
-    if (isIP(address ?? '') === 0 || !ipaddr.isValidCIDR(network)) {
+    const [address = '', bits] = network.split('/', 2);
+    // The zone of an address (RFC 4007 §11) would be ignored: the network would contain addresses of every interface.
+    if (address.includes('%'))
+      throw new OptionFault(
+        `must be networks without a zone; ${item} names a network interface after %, which addresses are not compared with`,
+      );
+    if (isIP(address) === 0 || !ipaddr.isValidCIDR(network)) {
       throw new OptionFault(
         `must be a list of networks such as 10.0.0.0/8, 2001:db8::/32; ${item} is not a network`,
       );
     }
     if (Number(bits) === 0) throw new OptionFault(`must be networks ${purpose.replace('$', () => item)}`);
-    if (/^::ffff:/i.test(item))
+    if (isMapped(address))
       throw new OptionFault(
         `must be IPv4 or IPv6 networks; ${item} is an IPv4-mapped address, write it as IPv4`,
       );
@@ -154,6 +159,12 @@ function networksOf(value: string, purpose: string): string[] {
         `must be networks ${purpose.replace('$', () => `${value}, together all of IPv${family},`)}`,
       );
   return list;
+}
+
+/** Returns whether an address is an IPv4-mapped IPv6 address, in any spelling: no address of a client is one. */
+function isMapped(address: string): boolean {
+  const parsed = ipaddr.parse(address);
+  return parsed.kind() === 'ipv6' && (parsed as ipaddr.IPv6).isIPv4MappedAddress();
 }
 
 /** Returns whether networks together contain every address of a family. */
