@@ -110,6 +110,8 @@ export interface PageDefinition<View> {
   readonly showsRefusal?: boolean;
   /** Answer for a client that accepts no HTML. */
   readonly program?: object;
+  /** Opening it goes on with something that waits for the person: a HEAD is refused, because it would do so too. */
+  readonly goesOn?: true;
   /** Its address contains a secret: browsers send no Referer at all. */
   readonly hasSecretAddress?: boolean;
   readonly isWide?: boolean;
@@ -134,9 +136,10 @@ export interface PageRoutes {
 /** Makes the routes of a page. */
 export function formPage<View>(pages: PageKit, page: PageDefinition<View>): PageRoutes {
   const show: FastifyPluginAsyncTypebox = async (scope) => {
+    const schema = { summary: page.summary, querystring: queryOf(page) };
     scope.get(
       page.path,
-      { config: page.config ?? {}, schema: { summary: page.summary, querystring: queryOf(page) } },
+      { config: page.config ?? {}, exposeHeadRoute: page.goesOn !== true, schema },
       async (request, reply) => {
         if (page.program !== undefined && !wantsPage(request)) return page.program;
         const visit = visitOf(pages, page, request, reply);
@@ -262,7 +265,6 @@ interface SentForm {
   readonly visit: Visit;
 }
 
-/** Returns the address of the page of a form. */
 function addressOfForm({ page, one, fields, visit }: SentForm): string {
   return one.back?.(fields, visit) ?? addressOf(page.path, { return_to: visit.next });
 }
@@ -277,9 +279,8 @@ function refuse(pages: PageKit, sent: SentForm, problem: Problem): FastifyReply 
 }
 
 /**
- * Answers a form that was refused before it was read. If waiting solves that, as with a limit, the page shows it with the
- * fields, which are read only now. Otherwise returns the address of the page. It has the fields if another page solves
- * the problem, as sign-in does. Those of any other problem may come from elsewhere.
+ * Answers a form that was refused before it was read. If waiting solves that, the page shows it with the fields, which are
+ * read only now. Otherwise returns the address of the page, with the fields if another page solves the problem.
  */
 async function refuseUnread(
   pages: PageKit,

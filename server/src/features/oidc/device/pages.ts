@@ -118,6 +118,7 @@ function questionPage({ pages, answers, entered }: DevicePageParts): PageRoutes[
   return formPage<DeviceQuestion & { readonly to: string }>(pages, {
     path,
     summary: 'Page: asks whether a device may sign in',
+    goesOn: true,
     title: ({ t }, { kind, request: { client } }) =>
       t(kind === 'no_access' ? 'page.oidc.no_access_title' : 'page.oidc.device_confirm_title', {
         name: client.name,

@@ -34,6 +34,7 @@ export function interactionPages(parts: InteractionPageParts): PageRoutes['route
   return formPage<Question | Ended>(pages, {
     path: `${oidcPaths.interaction}/:uid`,
     summary: 'Page: continues a sign-in at an application',
+    goesOn: true,
     title: ({ t }, { kind, request: { client } }) => t(`page.oidc.${kind}_title`, { name: client.name }),
     subject: ({ session }) => session?.id,
     query: Type.Object({ to: stateField, ui_locales: Type.Optional(formField) }),

@@ -7,6 +7,8 @@ import { PasskeyDevice } from '../../../../test/support/passkey-device.ts';
 import { without } from '../../../../test/support/feature.ts';
 import { withoutSkippedApp } from '../test/skipped-app.ts';
 import { codesOf } from '../../../../test/support/factor.ts';
+import { rowsIn } from '../../../../test/support/contents.ts';
+import { send } from '../../../../test/support/request.ts';
 import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import {
   authorizationRequest,
@@ -79,6 +81,24 @@ describe('an authorization request', () => {
     assert.equal(status, 200);
     return next;
   }
+
+  test('goes on by GET only: a HEAD of its pages changes nothing', async () => {
+    const person = await site.person({ isSignedIn: false });
+    const { url } = await ask(person);
+    const waiting = new URL(url).searchParams.get('return_to') ?? '';
+    await person.signIn();
+    const before = await rowsIn(site.db, 'oidc_interactions');
+    const cookie = person.cookieValues.map(({ name, value }) => `${name}=${value}`).join('; ');
+    for (const path of [waiting, '/device/confirm'])
+      assert.equal(
+        (await send(site.service.app, { method: 'HEAD', path, headers: { cookie } })).status,
+        405,
+        path,
+      );
+    assert.deepEqual(await rowsIn(site.db, 'oidc_interactions'), before);
+    assert.equal((await person.send('GET', waiting)).status, 303);
+    assert.notDeepEqual(await rowsIn(site.db, 'oidc_interactions'), before);
+  });
 
   describe('with prompt=none', () => {
     test('brings a code to a signed-in user, and login_required to others', async () => {
