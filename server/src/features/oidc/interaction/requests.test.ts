@@ -87,7 +87,7 @@ describe('an authorization request', () => {
     const { url } = await ask(person);
     const waiting = new URL(url).searchParams.get('return_to') ?? '';
     await person.signIn();
-    const before = await rowsIn(site.db, 'oidc_interactions');
+    const stored = await rowsIn(site.db, 'oidc_interactions');
     const cookie = person.cookieValues.map(({ name, value }) => `${name}=${value}`).join('; ');
     for (const path of [waiting, '/device/confirm'])
       assert.equal(
@@ -95,9 +95,9 @@ describe('an authorization request', () => {
         405,
         path,
       );
-    assert.deepEqual(await rowsIn(site.db, 'oidc_interactions'), before);
+    assert.deepEqual(await rowsIn(site.db, 'oidc_interactions'), stored);
     assert.equal((await person.send('GET', waiting)).status, 303);
-    assert.notDeepEqual(await rowsIn(site.db, 'oidc_interactions'), before);
+    assert.notDeepEqual(await rowsIn(site.db, 'oidc_interactions'), stored);
   });
 
   describe('with prompt=none', () => {
