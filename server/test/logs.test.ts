@@ -1,6 +1,7 @@
 // Logs and audit record: one log line for each request, without secrets, and an event for everything that concerns an
 // account.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import type { AuditEvent } from '../src/audit/event.ts';
 import { createPerson, freshEmail, type Person } from './support/person.ts';
 import { reasonIn } from './support/traces.ts';
@@ -166,6 +168,24 @@ describe('the log', () => {
         line.split('').every((character) => character >= ' ' && character !== '\x7f'),
         line,
       );
+    }
+  });
+
+  test('sends no text of strangers to a terminal as a command, in both formats (CWE-150)', () => {
+    const program = `
+      const { createLog } = await import(${JSON.stringify(import.meta.resolve('../src/http/log.ts'))});
+      const log = await createLog({ level: 'info', pretty: process.argv[1] === 'pretty' });
+      const text = ${JSON.stringify('a\u009B2J\u007F\u202E\u001B[2J\r')};
+      log.warn({ host: text, err: new Error(text) }, 'Requests were rejected');`;
+    for (const format of ['json', 'pretty']) {
+      const run = spawnSync(process.execPath, ['--input-type=module', '-e', program, format], {
+        encoding: 'utf8',
+      });
+      // Colors are commands of ours.
+      const shown = stripVTControlCharacters(run.stdout).replaceAll('\n', '');
+      assert.match(shown, /Requests were rejected/, run.stderr);
+      assert.doesNotMatch(shown, /[\p{Cc}\u202E]/u, format);
+      assert.ok(shown.includes(String.raw`a\u009b2J\u007f\u202e`), shown);
     }
   });
 

@@ -1,5 +1,6 @@
 // Creates the log of the process. Values that may be secret are replaced.
 import { pino, type Logger } from 'pino';
+import { printable } from '../kit/text/printable.ts';
 
 export interface LogOptions {
   readonly level: string;
@@ -62,7 +63,10 @@ export async function createLog({ level, pretty }: LogOptions): Promise<Logger> 
     redact: { paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`]), censor: '[hidden]' },
   };
   const output = standardOutput();
-  if (!pretty) return pino(options, output);
+  // The texts of clients and servers in a line must not control the terminal that shows it; its colors do.
+  if (!pretty) return pino({ ...options, hooks: { streamWrite: (line) => printable(line) } }, output);
+  const write = output.write.bind(output);
+  output.write = (line) => write(printable(line, '\n\u001B'));
   const { default: prettyStream } = await import('pino-pretty');
   return pino(options, prettyStream({ colorize: true, translateTime: 'HH:MM:ss', destination: output }));
 }
