@@ -14,7 +14,7 @@ export interface Countdown {
   steps: number;
   /** What happens. It may throw. */
   readonly act: () => void | Promise<void>;
-  /** A transaction is no step: what happens needs its locks. */
+  /** A transaction is one step, at its beginning: what happens needs its locks. */
   readonly passesTransactions?: boolean;
 }
 
@@ -74,7 +74,10 @@ export class StepDatabase implements Database {
   }
 
   async transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
-    if (this.#countdown.passesTransactions === true) return this.#database.transaction(work);
+    if (this.#countdown.passesTransactions === true) {
+      await step(this.#countdown);
+      return this.#database.transaction(work);
+    }
     const result = await this.#database.transaction(async (transaction) => {
       const done = await work(new StepDatabase(transaction, this.#countdown));
       await step(this.#countdown); // before the commit

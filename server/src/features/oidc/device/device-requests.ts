@@ -6,7 +6,7 @@ import { secondMs, type Clock } from '../../../kit/clock.ts';
 import { Problem } from '../../../kit/problem.ts';
 import { ReferenceViolation, type Database } from '../../../db/database.ts';
 import '../../../identity/session/problem.ts';
-import { findConsent, saveConsent } from '../grant/grant-store.ts';
+import { findConsent, saveConsent } from '../grant/consent-store.ts';
 import { holdSession, saveSessionClient, uidOfSession } from '../grant/session-store.ts';
 import { useOnce } from '../grant/token-store.ts';
 import { acrOf } from '../session/acr.ts';

@@ -7,7 +7,7 @@ import { requestExpired } from './problem.ts';
 import { findClient } from '../client/store.ts';
 import { isRedirectRegistered } from '../client/uri.ts';
 import { findInteraction } from '../grant/interaction-store.ts';
-import { findConsent, saveConsent } from '../grant/grant-store.ts';
+import { findConsent, saveConsent } from '../grant/consent-store.ts';
 import { namesOf, type RequestedAccess, accessOf } from '../session/requested-access.ts';
 import type { Authentication } from '../session/session-view.ts';
 import { InteractionAddresses } from '../token/interaction-address.ts';

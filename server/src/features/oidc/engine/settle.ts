@@ -4,7 +4,8 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { AuditSource } from '../../../audit/event.ts';
 import { ReferenceViolation, type Database } from '../../../db/database.ts';
 import type { Events } from '../../../identity/event.ts';
-import { noteConsentUse, removeGrant } from '../grant/grant-store.ts';
+import { holdConsent, noteConsentUse } from '../grant/consent-store.ts';
+import { removeGrant } from '../grant/grant-store.ts';
 import { holdSession } from '../grant/session-store.ts';
 import { dayMs, secondMs, type Clock } from '../../../kit/clock.ts';
 import { findUserById } from '../../../user/store.ts';
@@ -176,8 +177,9 @@ async function settleOther(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
   const { db, events, replays, sourceOf, refuse } = parts;
   try {
     await db.transaction(async (tx) => {
-      await unit.write(tx, (within, consumption) => replays.consume(within, consumption, undefined));
       const { AuthorizationCode: code } = ctx.oidc.entities;
+      if (code !== undefined) await holdSources(tx, ctx, unit);
+      await unit.write(tx, (within, consumption) => replays.consume(within, consumption, undefined));
       if (code === undefined) return;
       const { user } = ctx.oidc.account as UserAccount; // a code is issued for an account
       const { clientId = '' } = code;
@@ -196,6 +198,19 @@ async function settleOther(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
       await refuse(ctx, 'access_denied', 'The session or the application has ended');
     else throw error;
   }
+}
+
+/**
+ * Keeps what a grant is made from until it is written: the session, and the consent of an application that needs one. Both
+ * may have ended since the request read them, and a grant that outlives the session would outlive its end too.
+ * @throws {ReferenceViolation} if one of them has ended.
+ */
+async function holdSources(tx: Database, { oidc }: KoaContextWithOIDC, unit: Unit): Promise<void> {
+  const { client, session } = oidc;
+  await holdSession(tx, session?.uid ?? '');
+  const { user } = oidc.account as UserAccount; // a code is issued for an account
+  const isOwn = (client as unknown as EngineClient).bienvenue_first_party === true;
+  if (unit.savesGrant && !isOwn) await holdConsent(tx, user.id, client?.clientId ?? '');
 }
 
 /** Stores at most once a day that a client used what the user allowed it. */

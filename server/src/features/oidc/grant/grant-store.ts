@@ -1,4 +1,4 @@
-// The tables oidc_grants and oidc_consents: what users have granted to clients, and what they need not be asked again.
+// The table oidc_grants: what users have granted to clients.
 import type { Database, Sql } from '../../../db/database.ts';
 import { removeExpired } from '../../../db/row-builders.ts';
 import { statementsFor } from '../../../db/statement.ts';
@@ -177,115 +177,9 @@ const deleteByUserAndClient = statement((sql, p: { userId: number; clientId: str
     .where('client_id', '=', p.clientId)
     .returning('id'),
 );
-const deleteConsent = statement((sql, p: { userId: number; clientId: string }) =>
-  sql
-    .deleteFrom('oidc_consents')
-    .where('user_id', '=', p.userId)
-    .where('client_id', '=', p.clientId)
-    .returning('client_id'),
-);
-
-/** Takes a user's grants and consent away from a client; returns false if the client had neither. */
-export async function removeAccess(tx: Database, userId: number, clientId: string): Promise<boolean> {
-  const grants = await tx.run(deleteByUserAndClient, { userId, clientId });
-  const consent = await tx.first(deleteConsent, { userId, clientId });
-  return grants.length > 0 || consent !== undefined;
-}
-
-export interface Consent {
-  readonly clientId: string;
-  readonly scopes: readonly string[];
-  readonly createdAt: number;
-  readonly lastUsedAt: number;
-}
-
-const consentColumns = [
-  'client_id as clientId',
-  'scopes',
-  'created_at as createdAt',
-  'last_used_at as lastUsedAt',
-] as const;
-
-const selectConsent = statement((sql, p: { userId: number; clientId: string }) =>
-  sql
-    .selectFrom('oidc_consents')
-    .select(consentColumns)
-    .where('user_id', '=', p.userId)
-    .where('client_id', '=', p.clientId),
-);
-
-/** Returns what a user has allowed a client; `undefined` if nothing. */
-export async function findConsent(
-  db: Database,
-  userId: number,
-  clientId: string,
-): Promise<Consent | undefined> {
-  const row = await db.first(selectConsent, { userId, clientId });
-  return row && { ...row, scopes: parseScopes(row.scopes) };
-}
-
-const selectConsents = statement((sql, p: { userId: number }) =>
-  sql.selectFrom('oidc_consents').select(consentColumns).where('user_id', '=', p.userId),
-);
-
-/** Lists what a user has allowed, in any order. */
-export async function listConsents(db: Database, userId: number): Promise<Consent[]> {
-  const rows = await db.run(selectConsents, { userId });
-  return rows.map((row) => ({ ...row, scopes: parseScopes(row.scopes) }));
-}
-
-type NewConsent = { userId: number; clientId: string; scopes: string; now: number };
-
-const upsertConsent = statement((sql, p: NewConsent) =>
-  sql
-    .insertInto('oidc_consents')
-    .values({
-      user_id: p.userId,
-      client_id: p.clientId,
-      scopes: p.scopes,
-      created_at: p.now,
-      last_used_at: p.now,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['user_id', 'client_id']).doUpdateSet({ scopes: p.scopes, last_used_at: p.now }),
-    ),
-);
-
-/** Stores what a user has allowed a client, instead of what was stored before. */
-export async function saveConsent(
-  db: Database,
-  {
-    scopes,
-    ...consent
-  }: {
-    readonly userId: number;
-    readonly clientId: string;
-    readonly scopes: readonly string[];
-    readonly now: number;
-  },
-): Promise<void> {
-  await db.run(upsertConsent, { ...consent, scopes: JSON.stringify(scopes) });
-}
-
-const touchConsent = statement((sql, p: { userId: number; clientId: string; now: number; before: number }) =>
-  sql
-    .updateTable('oidc_consents')
-    .set({ last_used_at: p.now })
-    .where('user_id', '=', p.userId)
-    .where('client_id', '=', p.clientId)
-    .where('last_used_at', '<', p.before),
-);
-
-/** Stores that a client used its consent, unless that was stored since `before` (Unix milliseconds). */
-export async function noteConsentUse(
-  db: Database,
-  use: { readonly userId: number; readonly clientId: string; readonly now: number; readonly before: number },
-): Promise<void> {
-  await db.run(touchConsent, use);
-}
-
-function parseScopes(text: string): readonly string[] {
-  return JSON.parse(text) as string[]; // written by saveConsent
+/** Removes the grants of a user for a client with their tokens; returns false if there were none. */
+export async function removeGrantsAt(tx: Database, userId: number, clientId: string): Promise<boolean> {
+  return (await tx.run(deleteByUserAndClient, { userId, clientId })).length > 0;
 }
 
 const deleteExpired = removeExpired('oidc_grants');

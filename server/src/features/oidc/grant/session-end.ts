@@ -3,7 +3,8 @@ import type { Database } from '../../../db/database.ts';
 import type { EndedSession } from '../../../identity/contribution.ts';
 import { findUserById } from '../../../user/store.ts';
 import { findClient } from '../client/store.ts';
-import { listGrantIds, removeAccess, removeGrantsOf, removeSessionGrants } from './grant-store.ts';
+import { removeAccess } from './consent-store.ts';
+import { listGrantIds, removeGrantsOf, removeSessionGrants } from './grant-store.ts';
 import { clientsOfSessions, endUses } from './session-store.ts';
 
 /** A session at a client that wants to hear of its end. */

@@ -1,5 +1,5 @@
 // The tables oidc_sessions and oidc_session_clients: how clients see a session.
-import type { Database, Sql } from '../../../db/database.ts';
+import { ReferenceViolation, type Database, type Sql } from '../../../db/database.ts';
 import { statementsFor } from '../../../db/statement.ts';
 import type { GrantTables } from './schema.ts';
 
@@ -91,11 +91,13 @@ const selectToHold = statement((sql, p: { uid: string }) =>
 );
 
 /**
- * Keeps a session from ending until the transaction has ended. What writes tokens of a session calls it first: the end of a
- * session locks it before its grants and tokens, and transactions with another order would deadlock.
+ * Keeps a session from ending until the transaction has ended. What writes grants and tokens of a session calls it first: the
+ * end of a session locks it before its grants and tokens, and transactions with another order would deadlock.
+ * @throws {ReferenceViolation} if it has ended: a grant that outlives its session does not refer to it.
  */
 export async function holdSession(tx: Database, uid: string): Promise<void> {
-  await tx.first(selectToHold, { uid });
+  if ((await tx.first(selectToHold, { uid })) === undefined)
+    throw new ReferenceViolation('The session has ended');
 }
 
 /** A session that uses a client, as the logout of the client needs it. */

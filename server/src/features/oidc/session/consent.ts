@@ -3,7 +3,7 @@
 import type Provider from 'oidc-provider';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';
-import { findConsent } from '../grant/grant-store.ts';
+import { findConsent } from '../grant/consent-store.ts';
 import type { EngineClient, UserAccount } from './account.ts';
 import { claimsToAsk, namesOf, scopeOfClaim, type RequestedAccess } from './requested-access.ts';
 import { grantIdOf } from './sid.ts';

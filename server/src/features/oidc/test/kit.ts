@@ -2,7 +2,8 @@
 import { cipherOf } from '../../../keys/sealed.ts';
 import { dayMs } from '../../../kit/clock.ts';
 import { addClient } from '../client/store.ts';
-import { saveConsent, saveGrant } from '../grant/grant-store.ts';
+import { saveConsent } from '../grant/consent-store.ts';
+import { saveGrant } from '../grant/grant-store.ts';
 import { saveInteraction } from '../grant/interaction-store.ts';
 import { sealedInteraction, sealedToken } from '../grant/schema.ts';
 import { saveToken } from '../grant/token-store.ts';

@@ -7,7 +7,7 @@ import { onEachEngine, type EngineName } from '../../../../test/support/engines.
 import { memberOf, send, type Reply } from '../../../../test/support/request.ts';
 import type { TestService } from '../../../../test/support/service.ts';
 import { removeClient } from '../client/store.ts';
-import { listConsents } from '../grant/grant-store.ts';
+import { listConsents } from '../grant/consent-store.ts';
 import { confirmDevice, countOf, Program, tokensIn, type IssuedTokens } from './program.ts';
 import {
   authorizationRequest,

@@ -106,6 +106,10 @@ export class Unit {
     return this.#saves.length + this.#ends.length + this.consumptions.length === 0;
   }
 
+  get savesGrant(): boolean {
+    return this.#saves.some(({ kind }) => kind === 'grant');
+  }
+
   get endsNothing(): boolean {
     return this.#ends.length === 0;
   }
