@@ -5,7 +5,7 @@ import { statementsFor } from '../../../db/statement.ts';
 import type { Client, ClientKind, NewClient, NewResource, Resource } from './client.ts';
 import type { ClientTables } from './schema.ts';
 
-const { statement } = statementsFor<ClientTables>();
+const { lookup, statement } = statementsFor<ClientTables>();
 
 /** Who manages a row, and when it is written. */
 export interface RowFacts {
@@ -226,16 +226,16 @@ function toResource({ identifier, settings, ...row }: Row<'identifier'>): Resour
   return { identifier, name: row.name, ...rest, ...factsOf({ settings, ...row }) };
 }
 
-const selectResource = statement((sql, p: { identifier: string }) =>
+const selectResource = lookup((sql, isKey) =>
   sql
     .selectFrom('oidc_resources')
-    .select(['identifier', ...columns])
-    .where('identifier', '=', p.identifier),
+    .select(['identifier as lookup_key', 'identifier', ...columns])
+    .where(isKey('identifier')),
 );
 
-/** Finds a resource by its identifier. */
+/** Finds a resource by its identifier, which may be any text of a request. */
 export async function findResource(db: Database, identifier: string): Promise<Resource | undefined> {
-  const row = await db.first(selectResource, { identifier });
+  const row = await db.find(selectResource, identifier);
   return row && toResource(row);
 }
 
