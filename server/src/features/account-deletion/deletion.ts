@@ -10,6 +10,7 @@ import type { AuthContext, ClientSource } from '../../identity/context.ts';
 import { removeAccount, type RemovalNeeds } from '../../identity/removal.ts';
 import { tokenKind } from '../../identity/token/kinds.ts';
 import type { OneTimeTokens } from '../../identity/token/one-time-token.ts';
+import type { Sessions } from '../../identity/session/session.ts';
 import type { Session } from '../../identity/session/session-entry.ts';
 import type { StepUp } from '../../identity/step-up/step-up.ts';
 import { deletionDays, deletionEvents } from './event.ts';
@@ -35,6 +36,7 @@ export interface ClosedAccount {
 }
 
 export interface DeletionNeeds extends RemovalNeeds {
+  readonly sessions: Pick<Sessions, 'hold'>;
   readonly stepUp: StepUp;
   readonly tokens: OneTimeTokens;
 }
@@ -62,6 +64,7 @@ export class AccountDeletion {
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
+      await this.#needs.sessions.hold(tx, session);
       const { id: userId, email } = user;
       const now = clock();
       // The token would go to the new address alone: a thief who changed the address could destroy the account.

@@ -13,8 +13,8 @@ export const accountDeletion = identityModule({
   messages: new URL('./messages/', import.meta.url).href,
   events: deletionEvents,
   tokenKinds: [deletionUndoKind],
-  build: ({ access, attempts, context, cookies, pages, stepUp, tokens }) => {
-    const deletion = new AccountDeletion(context, { access, attempts, stepUp, tokens });
+  build: ({ access, attempts, context, cookies, pages, sessions, stepUp, tokens }) => {
+    const deletion = new AccountDeletion(context, { access, attempts, sessions, stepUp, tokens });
     const reopening = new Reopening(context, tokens);
     return {
       routes: [

@@ -45,10 +45,12 @@ export const emailUndoKind = tokenKind({
   restoresAddress: true,
 });
 
-/** Gives a session a new token. The class Sessions does it. */
+/** Gives a session a new token, or keeps it. The class Sessions does it. */
 interface SessionRenewal {
   /** @throws {Problem} session_required if the session has ended. */
   renew(tx: Database, session: Session): Promise<RenewedSession>;
+  /** @throws {Problem} session_required if the session has ended. */
+  hold(tx: Database, session: Session): Promise<void>;
 }
 
 export interface EmailChangeNeeds {
@@ -80,7 +82,7 @@ export class EmailChange {
     source: ClientSource,
   ): Promise<void> {
     const { db, events, addressRule } = this.#context;
-    const { stepUp, tokens } = this.#needs;
+    const { sessions, stepUp, tokens } = this.#needs;
     if (address.key === toEmailAddress(session.email)?.key)
       throw fieldProblem('email', 'is already the email address of this account', 'same_email');
     await addressRule(address);
@@ -88,6 +90,7 @@ export class EmailChange {
     await db.transaction(async (tx) => {
       const user = await lockUser(tx, session.userId);
       if (user === undefined) throw new Problem('session_required');
+      await sessions.hold(tx, session);
       await tokens.requireSettledAddress(tx, user.id); // a second change would take the undo token from the true owner
       const holder = await findUserByEmail(tx, address);
       const owner = holder !== undefined && isProvisional(holder) ? undefined : holder;

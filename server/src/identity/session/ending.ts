@@ -56,6 +56,11 @@ export class SessionEndings {
     this.#needs = needs;
   }
 
+  /** Keeps a session from ending until the transaction has ended; returns false if it has ended. */
+  async hold(tx: Database, id: string): Promise<boolean> {
+    return (await oneSession(id).lock(tx)).length > 0;
+  }
+
   /** Ends one session, of the given user if there is one; returns false if there is no such session. */
   end(id: string, source: ClientSource, userId?: number): Promise<boolean> {
     const set = userId === undefined ? oneSession(id) : ownSession(userId, id);

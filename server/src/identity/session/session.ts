@@ -165,6 +165,15 @@ export class Sessions {
   }
 
   /**
+   * Keeps a session from ending until the transaction has ended. Call it in each change of the account that does not renew
+   * the session: access that has ended since the request read it, as by a reset of the password, must change nothing.
+   * @throws {Problem} session_required if the session has ended.
+   */
+  async hold(tx: Database, { id }: Pick<Session, 'id'>): Promise<void> {
+    if (!(await this.#endings.hold(tx, id))) throw new Problem('session_required');
+  }
+
+  /**
    * Creates a session of this user without a factor. Returns its token; `undefined` for an unknown or disabled user,
    * and for an address that must be confirmed first.
    */
