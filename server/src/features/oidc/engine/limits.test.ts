@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { minuteMs } from '../../../kit/clock.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { sendPlain } from '../../../../test/support/integration.ts';
 import { memberOf, send, type Reply } from '../../../../test/support/request.ts';
-import { countOf, Program, TestKey } from '../test/program.ts';
+import { answersPerUser } from '../token/client-limit.ts';
+import { countOf, Program, TestKey, tokensIn } from '../test/program.ts';
 import { authorizationRequest, deviceGrant, ProviderSite, type Application } from '../test/site.ts';
 import { oidcPaths } from './paths.ts';
 
@@ -260,6 +262,35 @@ test('authorization requests of strangers store no more than the guide states', 
       [6000, ofAll],
     ] as const)
       assert.ok(hour(units) <= stated, `${hour(units)} MB of ${units} a minute, not ${stated}`);
+  } finally {
+    await site.close();
+  }
+});
+
+test('a public client gets tokens for a user sixty times together, and nothing is used up above it', async () => {
+  const site = await ProviderSite.open('sqlite');
+  try {
+    const open = new Program(site, await site.application({ authMethod: 'none' }));
+    const closed = new Program(site, await site.application());
+    const [person, other] = [await site.person(), await site.person()];
+    let { refresh } = await open.tokensOf(person);
+    let answers = 1;
+    let refused = await open.refresh(refresh);
+    for (; refused.status === 200 && answers < 10 * answersPerUser; answers += 1) {
+      ({ refresh } = tokensIn(refused));
+      refused = await open.refresh(refresh);
+    }
+    assert.equal(refused.status, 429);
+    assert.ok(answers >= answersPerUser, `${answers} answers`);
+    assert.equal(memberOf(refused.body, 'error'), 'temporarily_unavailable');
+    assert.ok(Number(refused.headers['retry-after']) >= 1);
+    for (const [program, user] of [
+      [open, other],
+      [closed, person],
+    ] as const)
+      await program.tokensOf(user);
+    await pause(1100); // the clock of limits is that of the machine
+    tokensIn(await open.refresh(refresh));
   } finally {
     await site.close();
   }

@@ -10,6 +10,7 @@ import { holdSession } from '../grant/session-store.ts';
 import { dayMs, secondMs, type Clock } from '../../../kit/clock.ts';
 import { findUserById } from '../../../user/store.ts';
 import type { EngineClient, UserAccount } from '../session/account.ts';
+import { refuseTooOften, type AnswerLimit } from '../token/answer-limit.ts';
 import { pollSeconds, type DevicePolls } from '../token/device-polls.ts';
 import { engineEvents, tokenReusedMail } from './event.ts';
 import type { RefreshReplay } from '../token/refresh-replay.ts';
@@ -22,6 +23,7 @@ export interface SettleParts {
   readonly events: Pick<Events, 'emit' | 'send'>;
   readonly replays: RefreshReplay;
   readonly polls: DevicePolls;
+  readonly limit: AnswerLimit;
   readonly sourceOf: (ctx: KoaContextWithOIDC) => AuditSource;
   /** Answers with an error page or JSON. */
   readonly refuse: (ctx: KoaContextWithOIDC, error: string, description?: string) => Promise<void>;
@@ -46,6 +48,8 @@ async function settleToken(parts: SettleParts, ctx: KoaContextWithOIDC, unit: Un
     await endReused(parts, ctx, unit);
     return;
   }
+  const { user } = (ctx.oidc.account ?? {}) as Partial<UserAccount>;
+  if (refuseTooOften(parts.limit, ctx, user?.id)) return;
   try {
     if (unit.replay !== undefined) await answerAgain(parts, ctx, unit, unit.replay);
     else {

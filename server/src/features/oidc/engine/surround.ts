@@ -11,7 +11,7 @@ import { noteRefusals } from '../wire/refusal-reason.ts';
 import { settle, type SettleParts } from './settle.ts';
 
 export interface SurroundParts extends SettleParts {
-  readonly limit: Pick<ClientLimit, 'note'>;
+  readonly limit: Pick<ClientLimit, 'note'> & SettleParts['limit'];
   readonly cookies: { readonly session: string };
   /** Returns where a redirect to an application goes after a form. */
   readonly exitOf: (ctx: KoaContextWithOIDC, target: string) => string;
