@@ -14,7 +14,8 @@ const waitingErrors: ReadonlySet<string> = new Set(['authorization_pending', 'sl
  */
 export function costOf({ status, body, oidc: { route } }: KoaContextWithOIDC, unit: Unit): 0 | 1 {
   if (unit.isClientAuthenticated && status !== 401) return 0;
-  if (status >= 500) return 0;
+  // What is above the limit of a user (answer-limit.ts) must not exclude the others of the network.
+  if (status >= 500 || status === 429) return 0;
   if (status < 400) return openRoutes.has(route) ? 1 : 0;
   const { error = '' } = (body ?? {}) as { readonly error?: string };
   return waitingErrors.has(error) ? 0 : 1;
