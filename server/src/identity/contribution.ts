@@ -17,6 +17,11 @@ export interface Revocation {
   readonly kinds?: readonly AccessKind[];
   /** Handle of the session or pending authentication that stays. */
   readonly except?: string | undefined;
+  /**
+   * Unix milliseconds, if a takeover is undone: what was decided since then about the access of others was not decided by
+   * the owner.
+   */
+  readonly since?: number | undefined;
 }
 
 /** Revokes the access to an account. The class AccountAccess does it. */
@@ -32,7 +37,7 @@ export interface Revocable {
   revokeAll(
     tx: Database,
     userId: number,
-    options: { readonly except?: string | undefined; readonly at: number },
+    options: Pick<Revocation, 'except' | 'since'> & { readonly at: number },
   ): Promise<void>;
 }
 

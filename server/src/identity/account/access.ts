@@ -18,10 +18,10 @@ export class AccountAccess implements AccessRevoker {
   }
 
   /** Ends the user's access of these kinds, in the order in which modules were added. Inside a transaction. */
-  async revoke(tx: Database, userId: number, { kinds, except }: Revocation = {}): Promise<void> {
+  async revoke(tx: Database, userId: number, { kinds, except, since }: Revocation = {}): Promise<void> {
     const at = this.#clock();
     for (const revocable of this.#revocables)
       if (kinds === undefined || kinds.includes(revocable.kind))
-        await revocable.revokeAll(tx, userId, { except, at });
+        await revocable.revokeAll(tx, userId, { except, since, at });
   }
 }

@@ -212,7 +212,7 @@ export class Accounts {
    */
   async revokeAccessSince(tx: Database, userId: number, since: number): Promise<void> {
     await updatePasswordHash(tx, userId, null, this.#context.clock());
-    await this.#access.revoke(tx, userId);
+    await this.#access.revoke(tx, userId, { since });
     await this.#secondFactors.removeSince(tx, userId, since);
   }
 

@@ -288,6 +288,6 @@ export class EmailVerification {
     await updatePasswordHash(tx, userId, hashedPassword, this.#context.clock());
     await updateSpelling(tx, userId, address, language);
     await secondFactors.removeAll(tx, userId);
-    await access.revoke(tx, userId);
+    await access.revoke(tx, userId, { since: 0 });
   }
 }

@@ -5,10 +5,13 @@ import * as openid from 'openid-client';
 import { dayMs } from '../../../kit/clock.ts';
 import { rowsIn } from '../../../../test/support/contents.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
-import { hasFeature, lacks } from '../../../../test/support/feature.ts';
+import { codesOf } from '../../../../test/support/factor.ts';
+import { hasFeature, lacks, without } from '../../../../test/support/feature.ts';
+import { mailBox, tokenIn } from '../../../../test/support/mail-box.ts';
 import {
   authorizationRequest,
   exchange,
+  password,
   ProviderSite,
   textOf,
   type Application,
@@ -181,4 +184,50 @@ onEachEngine('the applications of an account', (engine) => {
     assert.deepEqual(applications, await listed(person));
     for (const token of [access, refresh]) assert.ok(!text.includes(token));
   });
+
+  test(
+    'that a thief allowed have to ask the owner who undoes the takeover',
+    { skip: without('totp') },
+    async () => {
+      const { transport, mails } = mailBox();
+      const theirs = await ProviderSite.open(engine, {}, { mailTransport: transport });
+      try {
+        const [earlier, later] = [
+          await theirs.application({ isFirstParty: false }),
+          await theirs.application({ isFirstParty: false }),
+        ];
+        const person = await theirs.person();
+        await allowed(person, earlier);
+        theirs.service.clock.advance(dayMs);
+        await person.signIn();
+        const begun = JSON.parse((await person.send('POST', '/profile/totp', {})).text) as Record<
+          string,
+          string
+        >;
+        const code = codesOf(begun['secret'] ?? '', theirs.service.clock)();
+        assert.equal(
+          (await person.send('PUT', '/profile/totp', { id: begun['id'] ?? '', code })).status,
+          200,
+        );
+        await allowed(person, later);
+        await theirs.service.core.outbox.deliver();
+        const token = mails
+          .map(({ text }) => tokenIn(text))
+          .findLast((one) => one?.includes('fac_') === true);
+        assert.equal((await person.send('PUT', '/profile/factors/undo', { token: token ?? '' })).status, 200);
+        const { auth } = theirs.service.core;
+        await auth.updatePassword(await auth.getResetPasswordToken(person.email), password);
+        await person.signIn();
+        for (const [app, isAsked] of [
+          [earlier, false],
+          [later, true],
+        ] as const) {
+          const page = await person.visit((await authorizationRequest(app)).url);
+          assert.equal(page.url.startsWith(theirs.origin), isAsked, page.url);
+        }
+      } finally {
+        await theirs.close();
+      }
+    },
+  );
 });

@@ -137,3 +137,15 @@ export async function removeAccess(tx: Database, userId: number, clientId: strin
   const hadGrants = await removeGrantsAt(tx, userId, clientId);
   return hadGrants || consent !== undefined;
 }
+
+const deleteSince = statement((sql, p: { userId: number; since: number }) =>
+  sql.deleteFrom('oidc_consents').where('user_id', '=', p.userId).where('last_used_at', '>=', p.since),
+);
+
+/**
+ * Removes the consents of a user that were given, extended or used since an instant (Unix milliseconds). An extension does not
+ * show when it was made, so the clients that were only used ask again.
+ */
+export async function removeConsentsSince(tx: Database, userId: number, since: number): Promise<void> {
+  await tx.run(deleteSince, { userId, since });
+}

@@ -3,7 +3,7 @@ import type { Database } from '../../../db/database.ts';
 import type { EndedSession } from '../../../identity/contribution.ts';
 import { findUserById } from '../../../user/store.ts';
 import { findClient } from '../client/store.ts';
-import { removeAccess } from './consent-store.ts';
+import { removeAccess, removeConsentsSince } from './consent-store.ts';
 import { listGrantIds, removeGrantsOf, removeSessionGrants } from './grant-store.ts';
 import { clientsOfSessions, endUses } from './session-store.ts';
 
@@ -42,9 +42,17 @@ export async function endAtClients(
   );
 }
 
-/** Ends all grants of a user, and returns the sessions at clients that end so. Inside a transaction. */
-export async function endGrantsOf(tx: Database, userId: number): Promise<readonly LogoutTarget[]> {
+/**
+ * Ends all grants of a user, and returns the sessions at clients that end so. Inside a transaction.
+ * @param since The consents that were given or used since then end too: the user has undone a takeover.
+ */
+export async function endGrantsOf(
+  tx: Database,
+  userId: number,
+  since?: number,
+): Promise<readonly LogoutTarget[]> {
   const used = await endUses(tx, await listGrantIds(tx, userId));
+  if (since !== undefined) await removeConsentsSince(tx, userId, since);
   await removeGrantsOf(tx, userId);
   return targetsOf(
     tx,

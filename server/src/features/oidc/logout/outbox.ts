@@ -108,11 +108,11 @@ export function logoutsOnEnd(clientsOf: ClientsOf): SessionEnding {
 
 /** Returns the contribution that ends the access of applications, and stores the logouts of the sessions that end there. */
 export function logoutsOnRevoke(
-  endGrants: (tx: Database, userId: number) => Promise<readonly ClientSession[]>,
+  endGrants: (tx: Database, userId: number, since?: number) => Promise<readonly ClientSession[]>,
 ): Revocable {
   return {
     kind: 'grant',
-    revokeAll: async (tx, userId, { at }) => queueLogouts(tx, await endGrants(tx, userId), at),
+    revokeAll: async (tx, userId, { at, since }) => queueLogouts(tx, await endGrants(tx, userId, since), at),
   };
 }
 
