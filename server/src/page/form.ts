@@ -167,7 +167,8 @@ export function resultOf(
   // The address names a refusal, or a step that was not taken, and the cookie that says more is not there.
   const isLost = query.note !== undefined || query.done === 'no_cookies';
   if (isLost && request.headers.cookie === undefined) return notice('fault', t('page.frame.no_cookies'));
-  const key = query.done === undefined ? undefined : done[query.done];
+  const { done: name = '' } = query;
+  const key = Object.hasOwn(done, name) ? done[name] : undefined; // `__proto__` is a member of every object
   return notice('done', key === undefined ? undefined : t(key));
 }
 

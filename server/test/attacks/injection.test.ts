@@ -349,6 +349,27 @@ onEachEngine('injection', (engine) => {
     assert.deepEqual(await everyRowOf(service.core.database), earlier);
   });
 
+  test('A27 prototype pollution: a member of all objects in a query is a text like others, on every page', async () => {
+    const members = [...Object.getOwnPropertyNames(Object.prototype), 'prototype'];
+    const names = ['done', 'note', 'factor', 'id', 'to', 'before', 'ui_locales', 'user_code', 'return_to'];
+    for (const { method, url, isPage } of service.routes)
+      if (method === 'GET' && isPage)
+        for (const member of members) {
+          const query = new URLSearchParams(
+            Object.fromEntries(names.map((name) => [name, member])),
+          ).toString();
+          for (const path of [`${url}?${query}`, `${url}?done=${member}`]) {
+            const { status } = await send({
+              method,
+              path,
+              headers: { accept: 'text/html' },
+              sessionId: person.sessionId,
+            });
+            assert.ok(status < 500, `${status} ${path}`);
+          }
+        }
+  });
+
   const values: readonly unknown[] = [
     null,
     true,
