@@ -370,6 +370,20 @@ onEachEngine('injection', (engine) => {
         }
   });
 
+  test('NUL in any field of any route is refused or ignored, and never reaches the engine', async () => {
+    const names =
+      'email password new_password token reset_token proof factor code id name credential picture language answer to ' +
+      'client_id user_code remember_device keep_others form_token return_to note';
+    const fields = Object.fromEntries(names.split(' ').map((name) => [name, 'a\0b']));
+    for (const { method, url, isPage, isRefusal } of service.routes) {
+      if (isRefusal || ['GET', 'HEAD', 'OPTIONS'].includes(method) || url === '/profile') continue;
+      const path = url.replaceAll(/:\w+/g, 'a%00b');
+      const request = { method: method as ContractRequest['method'], path, sessionId: person.sessionId };
+      const { status, text } = await send({ ...request, kind: isPage ? 'form' : 'json', fields });
+      assert.ok(status < 500, `${status} ${method} ${url} ${text}`);
+    }
+  });
+
   const values: readonly unknown[] = [
     null,
     true,

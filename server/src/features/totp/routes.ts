@@ -80,7 +80,7 @@ export function totpRoutes({
         schema: {
           summary: 'Confirms an authenticator app with its first code',
           body: Type.Object({
-            id: Type.String({ minLength: 1, maxLength: 64 }),
+            id: Type.String({ ...handle, minLength: 1, maxLength: 64 }),
             code: Type.String({ minLength: 1, maxLength: 32 }),
           }),
           response: { 200: Message },
