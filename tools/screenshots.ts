@@ -101,6 +101,7 @@ class Walk {
     await this.#at(link, 'confirm');
     await this.#press(submit);
     await page.context().clearCookies();
+    await page.context().addCookies([{ name: 'done', value: '.sign-in~confirmed', url: this.#origin }]);
     await this.#at('/sign-in?done=confirmed', 'confirmed');
     await this.#at(link);
     await this.#press(submit, 'link-refused');

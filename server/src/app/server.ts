@@ -14,9 +14,9 @@ import { installSource } from '../identity/browser-cookies.ts';
 import { Access, accessOf, collectRoutes, type RouteEntry } from './access.ts';
 import type { Service } from './service.ts';
 import { healthRoutes } from './route/health.ts';
-import { exitPages, homeRoutes, languagePages, pageSender, sendProblemPage } from './route/home.ts';
+import { exitPages, homeRoutes, languagePages } from './route/home.ts';
 import { describeRoutes, openapiRoutes } from './route/openapi.ts';
-import { problemRoutes } from './route/problem-pages.ts';
+import { pageSender, problemRoutes, sendProblemPage } from './route/problem-pages.ts';
 
 export interface BienvenueOptions {
   /** From `openService`. */

@@ -8,7 +8,7 @@ import { Cookie, type CookieScope } from '../http/cookie/cookie.ts';
 import { TokenCookie } from '../http/cookie/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
-import type { AskedMails } from '../page/asked-mails.ts';
+import type { AskedMails } from '../http/cookie/asked-mails.ts';
 import type { ClientSource } from './context.ts';
 import { actorOf } from './principal.ts';
 

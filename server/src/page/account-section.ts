@@ -62,12 +62,19 @@ export interface KeptMailPage extends LocalPage {
   readonly name: string;
 }
 
+/** The members of a visit that a part of a page needs. */
+export interface PartVisit {
+  readonly request: FastifyRequest;
+  readonly t: Translate;
+  readonly typed: (name: string) => string;
+}
+
 /** A part that a module adds to an account page of another module. */
 export interface SectionPart {
   /** Name of the section of that page, or `factor` for the page of the second factor. */
   readonly section: 'sessions' | 'data' | 'factor';
   /** Markup of the part; empty if there is nothing to show. Called at the access level of that page. */
-  readonly render: (request: FastifyRequest) => Promise<string> | string;
+  readonly render: (visit: PartVisit) => Promise<string> | string;
 }
 
 /** Returns a list of links to sections, which lead on to `next`. */
@@ -111,8 +118,8 @@ export function sectionMenu(t: Translate, sections: readonly AccountSection[], c
 export async function renderParts(
   parts: readonly SectionPart[],
   section: SectionPart['section'],
-  request: FastifyRequest,
+  visit: PartVisit,
 ): Promise<string> {
   const own = parts.filter((part) => part.section === section);
-  return (await Promise.all(own.map(async ({ render }) => render(request)))).join('');
+  return (await Promise.all(own.map(async ({ render }) => render(visit)))).join('');
 }

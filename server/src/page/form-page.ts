@@ -6,13 +6,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type, { type Static, type TObject } from 'typebox';
 import { getProblem, Problem } from '../kit/problem.ts';
-import { readFields } from '../http/body.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import { wantsPage, type Translate } from '../http/pages.ts';
 import { resultOf } from './form.ts';
-import type { Refusal } from './note.ts';
-import { formField, isSolvedElsewhere, PageQuery, type PageKit, type RefusedRequest } from './page.ts';
+import type { Refusal } from '../http/cookie/note.ts';
+import { formField, PageQuery, type PageKit, type RefusedRequest } from './page.ts';
 import { paths } from './paths.ts';
+import { isSolvedElsewhere } from './recovery.ts';
+import { addressOfUnsent, fieldsOf, refuse, type FormFields, type SentForm } from './sent-form.ts';
 
 /** Query of any page. */
 type PageQueryValues = Readonly<Static<typeof PageQuery>>;
@@ -31,8 +32,10 @@ export interface Visit {
   readonly inputs: string;
   /** The form that was refused before. */
   readonly refusal: Refusal | undefined;
-  /** Returns what was typed into a field of the refused form; empty text otherwise. */
-  readonly typed: (name: string) => string;
+  /** A form was not sent, because its session or the proof for it had ended: the page has what was typed. */
+  readonly isUnsent: boolean;
+  /** Returns what was typed into a field of the form that was refused or not sent; `otherwise` without such a form. */
+  readonly typed: (name: string, otherwise?: string) => string;
 }
 
 /** A page to show instead of this one. */
@@ -43,9 +46,6 @@ export class Elsewhere {
     this.address = address;
   }
 }
-
-/** Values of the fields of a form. */
-type FormFields = Readonly<Record<string, string>>;
 
 /** A form of a page, as `form()` declares it. */
 export interface PageForm {
@@ -144,7 +144,7 @@ export function formPage<View>(pages: PageKit, page: PageDefinition<View>): Page
         if (page.program !== undefined && !wantsPage(request)) return page.program;
         const visit = visitOf(pages, page, request, reply);
         const view = await page.load(visit);
-        if (view instanceof Elsewhere) return pages.exits.go(request, reply, view.address);
+        if (view instanceof Elsewhere) return pages.go(visit, view.address);
         return sendPage(pages, page, visit, view);
       },
     );
@@ -200,8 +200,10 @@ function visitOf(
   reply: FastifyReply,
 ): Visit {
   const next = pages.returnTo(request);
-  const query = request.query as Visit['query']; // queryOf()
-  const refusal = query.note === undefined ? undefined : pages.notes.read(request.headers.cookie, query.note);
+  const { done, ...asked } = request.query as Visit['query']; // queryOf()
+  const query = { ...asked, ...(done !== undefined && pages.notes.results.has(request, done) && { done }) };
+  const note = query.note === undefined ? undefined : pages.notes.read(request.headers.cookie, query.note);
+  const refusal = note?.problem === undefined ? undefined : { problem: note.problem, typed: note.typed };
   const id = subject?.(request);
   const token = id === undefined ? '' : pages.formToken(id);
   return {
@@ -213,7 +215,8 @@ function visitOf(
     token,
     inputs: html`!${token} !${hidden('return_to', next)}`,
     refusal,
-    typed: (name) => refusal?.typed[name] ?? '',
+    isUnsent: note !== undefined && refusal === undefined,
+    typed: (name, otherwise = '') => (note === undefined ? otherwise : (note.typed[name] ?? '')),
   };
 }
 
@@ -225,6 +228,7 @@ async function sendPage<View>(
 ): Promise<FastifyReply> {
   const { request, reply, t, refusal } = visit;
   const { title, layout, isWide, hasSecretAddress } = page;
+  const isRefused = refusal !== undefined || visit.isUnsent;
   const body = html`!${await pages.destination(t, visit.next)} !${resultOf(visit, page)}
   !${await page.body(visit, view)}`;
   if (refusal !== undefined) {
@@ -235,7 +239,7 @@ async function sendPage<View>(
   const sent = {
     title: typeof title === 'string' ? t(title) : title(visit, view),
     body,
-    isRefused: refusal !== undefined,
+    isRefused,
     ...(isWide !== undefined && { isWide }),
     ...(hasSecretAddress !== undefined && { hasSecretAddress }),
     ...(page.address !== undefined && { address: page.address(visit) }),
@@ -250,38 +254,20 @@ async function answer(pages: PageKit, page: FormOwner, one: PageForm, visit: Vis
   if (subject !== undefined) pages.requireForm(subject, fields['form_token']);
   try {
     const target = await one.submit(fields as never, visit);
-    return await pages.exits.go(visit.request, visit.reply, target);
+    return await pages.go(visit, target);
   } catch (error) {
     if (!(error instanceof Problem) || isSolvedElsewhere(error)) throw error;
-    return refuse(pages, { page, one, fields, visit }, error);
+    return refuse(pages.notes, sentForm(page, one, fields, visit), error);
   }
 }
 
-/** A form as it was sent. */
-interface SentForm {
-  readonly page: FormOwner;
-  readonly one: PageForm;
-  readonly fields: FormFields;
-  readonly visit: Visit;
+/** Returns a form as it was sent. */
+function sentForm(page: FormOwner, one: PageForm, fields: FormFields, visit: Visit): SentForm {
+  const address = one.back?.(fields, visit) ?? addressOf(page.path, { return_to: visit.next });
+  return { form: one, fields, address, reply: visit.reply };
 }
 
-function addressOfForm({ page, one, fields, visit }: SentForm): string {
-  return one.back?.(fields, visit) ?? addressOf(page.path, { return_to: visit.next });
-}
-
-/** Redirects to the page of a form, which shows why it was refused and what was typed. */
-function refuse(pages: PageKit, sent: SentForm, problem: Problem): FastifyReply {
-  const { one, fields, visit } = sent;
-  const kept = one.keeps.flatMap((name) => (name in fields ? [[name, fields[name] ?? ''] as const] : []));
-  const note = pages.notes.leave(visit.reply, { problem, typed: Object.fromEntries(kept) });
-  const address = addressOfForm(sent);
-  return visit.reply.redirect(`${address}${address.includes('?') ? '&' : '?'}note=${note}`, 303);
-}
-
-/**
- * Answers a form that was refused before it was read. If waiting solves that, the page shows it with the fields, which are
- * read only now. Otherwise returns the address of the page, with the fields if another page solves the problem.
- */
+/** Answers a form that did not reach its page if waiting solves that, as with a limit. Otherwise returns its address. */
 async function refuseUnread(
   pages: PageKit,
   page: FormOwner,
@@ -289,12 +275,9 @@ async function refuseUnread(
   { problem, request, reply }: RefusedRequest,
 ): Promise<string | undefined> {
   request.query = pages.queries.parse(request.query);
-  const { retryAfterSeconds: wait } = problem;
-  const isOurs = wait !== undefined || isSolvedElsewhere(problem);
-  request.body ??= isOurs ? await readFields(request) : {};
-  const fields = isOurs ? (request.body as FormFields) : {};
-  const sent = { page, one, fields, visit: visitOf(pages, {}, request, reply) };
-  if (wait === undefined) return addressOfForm(sent);
-  refuse(pages, sent, problem);
+  const fields = await fieldsOf(request, problem);
+  const sent = sentForm(page, one, fields, visitOf(pages, {}, request, reply));
+  if (problem.retryAfterSeconds === undefined) return addressOfUnsent(pages.notes, sent);
+  refuse(pages.notes, sent, problem);
   return undefined;
 }

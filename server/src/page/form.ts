@@ -4,8 +4,9 @@ import type { FaultReason, Problem } from '../kit/problem.ts';
 import { html } from 'ghtml';
 import { addressOf, field, notice } from '../http/markup.ts';
 import type { Translate } from '../http/pages.ts';
-import type { Refusal } from './note.ts';
+import type { Refusal } from '../http/cookie/note.ts';
 import { paths } from './paths.ts';
+import { withoutCookies } from '../http/cookie/result.ts';
 
 /** Returns a field for a new password. The script shows its length and checks it against the password rule. */
 export function newPasswordField(
@@ -30,12 +31,12 @@ interface FieldVisit {
   readonly t: Translate;
   readonly query: { readonly email?: string | undefined };
   readonly refusal: Refusal | undefined;
-  readonly typed: (name: string) => string;
+  readonly typed: (name: string, otherwise?: string) => string;
 }
 
 /** Returns the address that was typed before, or that the link to the page names. */
-export function emailOf({ query, refusal, typed }: Omit<FieldVisit, 't'>): string {
-  return refusal === undefined ? (query.email ?? '') : typed('email');
+export function emailOf({ query, typed }: Pick<FieldVisit, 'query' | 'typed'>): string {
+  return typed('email', query.email);
 }
 
 /** Returns the field for the address of an account. */
@@ -51,12 +52,8 @@ export function emailField(visit: FieldVisit, autocomplete = 'username'): string
 }
 
 /** Returns a checkbox that is ticked until the user clears it; a form that was refused shows it as it was. */
-export function tickedBox(
-  { refusal, typed }: Omit<FieldVisit, 't' | 'query'>,
-  name: string,
-  label: string,
-): string {
-  const isTicked = refusal === undefined || typed(name) === 'true';
+export function tickedBox({ typed }: Pick<FieldVisit, 'typed'>, name: string, label: string): string {
+  const isTicked = typed(name, 'true') === 'true';
   return html`<label class="choice"
     ><input type="checkbox" name="${name}" value="true" !${isTicked ? 'checked' : ''} /> ${label}</label
   >`;
@@ -156,16 +153,18 @@ interface ResultVisit {
   readonly request: { readonly headers: { readonly cookie?: string | undefined } };
   readonly query: { readonly done?: string | undefined; readonly note?: string | undefined };
   readonly refusal: Refusal | undefined;
+  readonly isUnsent: boolean;
 }
 
 /** Returns the notice that says how the form went that led to the page; empty without one. */
 export function resultOf(
-  { t, request, query, refusal }: ResultVisit,
+  { t, request, query, refusal, isUnsent }: ResultVisit,
   { done = {}, shows = [], showsRefusal = false }: ResultPage,
 ): string {
   if (refusal !== undefined) return showsRefusal ? '' : refusalOf(t, refusal.problem, shows);
+  if (isUnsent) return notice('fault', t('page.frame.unsent'));
   // The address names a refusal, or a step that was not taken, and the cookie that says more is not there.
-  const isLost = query.note !== undefined || query.done === 'no_cookies';
+  const isLost = query.note !== undefined || query.done === withoutCookies;
   if (isLost && request.headers.cookie === undefined) return notice('fault', t('page.frame.no_cookies'));
   const { done: name = '' } = query;
   const key = Object.hasOwn(done, name) ? done[name] : undefined; // `__proto__` is a member of every object

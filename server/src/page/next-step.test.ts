@@ -8,7 +8,7 @@ import { hasFeature, without } from '../../test/support/feature.ts';
 import { textOf, unescapeMarkup } from '../../test/support/markup.ts';
 import { asPage, pressButton } from '../../test/support/page-form.ts';
 import { freshEmail } from '../../test/support/person.ts';
-import { PublicService } from '../../test/support/public-service.ts';
+import { PublicService, type Member } from '../../test/support/public-service.ts';
 import type { Fields, Reply } from '../../test/support/request.ts';
 
 const inEnglish = (key: string): string => message('en', key, {});
@@ -123,11 +123,11 @@ describe('a page whose purpose is fulfilled', () => {
   });
   after(() => service.close());
 
-  async function insider(): Promise<{ readonly at: Browser; readonly email: string }> {
+  async function insider(): Promise<Pick<Member, 'email' | 'password'> & { readonly at: Browser }> {
     const { email, password } = await service.member();
     const at = new Browser(service);
     await at.post('/sessions', { email, password });
-    return { at, email };
+    return { at, email, password };
   }
 
   /** The link in the newest mail to an address: path and query. */
@@ -175,21 +175,42 @@ describe('a page whose purpose is fulfilled', () => {
     }
   });
 
-  test('the title of a redeemed link says what was done, and that of another link does not', async () => {
-    const titleOf = async (path: string): Promise<{ readonly title: string; readonly isDone: boolean }> => {
-      const { text } = await service.send({ method: 'GET', path, headers: asPage });
+  test('a page says what was done in the browser that did it alone', async () => {
+    const read = async (path: string, value?: string): Promise<{ title: string; notice: string }> => {
+      const cookie = value === undefined ? {} : { cookie: `__Host-done=${value}` };
+      const { text } = await service.send({ method: 'GET', path, headers: { ...asPage, ...cookie } });
       const [, title = ''] = /<h1>([^<]*)</.exec(text) ?? [];
-      return { title, isDone: text.includes('notice done') };
+      const [, notice = ''] = /<p class="notice done"[^>]*>([^<]*)</.exec(text) ?? [];
+      return { title, notice };
     };
     let count = 0;
     for (const { url, method, isPage, access, parameters } of service.service.routes) {
-      if (!isPage || method !== 'GET' || access !== 'optional' || !parameters.includes('token')) continue;
-      const first = await titleOf(url);
-      const then = await titleOf(`${url}?done=redeemed`);
-      assert.equal(then.title !== first.title, then.isDone, `${url}: ${then.title}`);
-      if (then.isDone) count += 1;
+      if (!isPage || method !== 'GET' || access !== 'optional' || url.includes(':')) continue;
+      const first = await read(url);
+      for (const name of ['redeemed', 'confirmed', 'password', 'signed_out', 'over', 'late']) {
+        assert.deepEqual(await read(`${url}?done=${name}`), first, `${url} ${name}`);
+        const value = `${url.replaceAll('/', '.')}~${name}`;
+        const then = await read(`${url}?done=${name}`, value);
+        if (then.notice !== '') count += 1;
+        if (parameters.includes('token')) assert.equal(then.title !== first.title, then.notice !== '', url);
+        assert.deepEqual(await read(url, value), first, 'the address does not name it');
+      }
     }
-    assert.ok(count > 1, String(count));
+    assert.ok(count > 5, String(count));
+  });
+
+  test('an address to return to shows no result that the browser did not have', async () => {
+    const { email, password } = await insider();
+    const target = '/account/password?done=changed';
+    const stranger = new Browser(service);
+    for (const reply of [
+      await stranger.submit('/language', { language: 'en', return_to: target }),
+      await stranger.submit('/sign-in', { email, password, return_to: target }),
+    ]) {
+      assert.equal(reply.headers['location'], target);
+      const shown = await stranger.get(target, asPage);
+      assert.doesNotMatch(shown.text, /notice done/);
+    }
   });
 
   test('who does not sign out goes back to where the question was asked', async () => {

@@ -117,7 +117,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
       `/sign-in?return_to=${elsewhere('/account/password')}&done=over`,
     );
     assert.equal(goesTo(await show(visitor, '/sign-in/factor')), '/sign-in');
-    assert.equal(goesTo(await post(visitor, '/sign-in/factor', {})), '/sign-in');
+    assert.equal(goesTo(await post(visitor, '/sign-in/factor', {})), '/sign-in?done=late');
     assert.equal(
       goesTo(await show(visitor, `/sign-in/factor?return_to=${encoded}`)),
       `/sign-in?return_to=${encoded}`,
@@ -139,6 +139,27 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
       const program = await at.get('/account/passkeys', { [name]: value });
       assert.deepEqual([program.status, program.headers['location']], [401, undefined]);
     }
+  });
+
+  test('is shown by each address that a browser opens', async () => {
+    const { routes } = service.service;
+    const pages = new Set(
+      routes.flatMap(({ url, method, isPage }) => (isPage && method === 'GET' ? [url] : [])),
+    );
+    const { at } = await signedIn();
+    let count = 0;
+    for (const { url, method, isRefusal } of routes) {
+      if (method !== 'GET' || !isRefusal || url.includes(':')) continue;
+      const reply = await show(at, url);
+      const isForm = routes.some((one) => one.url === url && one.method === 'POST' && one.isPage);
+      if (isForm && url !== '/sign-up/password') {
+        const { pathname } = new URL(goesTo(reply), 'https://accounts.test');
+        assert.ok(pages.has(pathname) || pathname === '/', `${url} leads to ${pathname}`);
+        count += 1;
+      } else assert.deepEqual([reply.status, /<h1>/.test(reply.text)], [405, true], url);
+      assert.equal((await at.get(url)).status, 405, url);
+    }
+    assert.ok(count > 5, String(count));
   });
 
   test('is the one to which its form returns after a sign-in, with what its address had', async () => {
@@ -213,7 +234,7 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
     const replies = await Promise.all(
       codes.slice(0, 2).map((proof) => post(at, action, { ...fields, factor: 'recovery_code', proof })),
     );
-    assert.deepEqual(replies.map(goesTo).toSorted(), ['/account', '/sign-in']);
+    assert.deepEqual(replies.map(goesTo).toSorted(), ['/account', '/sign-in?done=late']);
   });
 
   test('passes the address to return to through a requested mail', async () => {

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import type { Languages } from '../kit/language.ts';
-import { fieldProblem, Problem, type ProblemCode } from '../kit/problem.ts';
+import { fieldProblem, Problem } from '../kit/problem.ts';
 import { maxProofUnits } from '../http/fields.ts';
 import { addressOf, hidden } from '../http/markup.ts';
 import type { Page, Pages, Translate } from '../http/pages.ts';
@@ -11,7 +11,7 @@ import '../http/problem.ts';
 import type { ReturnTargets } from '../http/return-to.ts';
 import { sectionMenu, type AccountSection, type KeptMailPage, type LocalPage } from './account-section.ts';
 import type { Exits } from './exit.ts';
-import type { Notes } from './note.ts';
+import type { Notes } from '../http/cookie/note.ts';
 import { paths } from './paths.ts';
 import { PageQueries } from './query.ts';
 import { Offers, type SignInOffer } from './sign-in-way.ts';
@@ -80,6 +80,14 @@ export interface PageKitParts {
  */
 export type Destination = (target: string) => Promise<string | undefined>;
 
+/** A request that is answered with a redirect. */
+interface Leaving {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** The address to return to. */
+  readonly next?: string | undefined;
+}
+
 /** A request that was refused before its route. */
 export interface RefusedRequest {
   readonly problem: Problem;
@@ -117,6 +125,15 @@ export class PageKit {
   /** Redirects, also to applications. */
   get exits(): Exits {
     return this.#parts.exits;
+  }
+
+  /**
+   * Redirects, and remembers the result that the target names, unless it is only the address to return to, which
+   * anybody's link may contain.
+   */
+  go({ request, reply, next }: Leaving, target: string): FastifyReply {
+    if (target !== next) this.notes.results.leave(reply, target);
+    return this.exits.go(request, reply, target);
   }
 
   get productName(): string {
@@ -234,45 +251,9 @@ export class PageKit {
   parseTarget(text: string | undefined): string | undefined {
     return this.#parts.returnTargets.parse(text);
   }
-
-  /**
-   * Returns the URL of the page that solves a problem, with the address to return to; `undefined` for other problems.
-   * @param page Address of the page that sent the request, if it can be opened again.
-   */
-  recoveryPage({ code }: Problem, request: FastifyRequest, page: string | undefined): string | undefined {
-    const path = recoveryPages[code];
-    if (path === undefined) return undefined;
-    // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
-    const back = code === 'pending_authentication_required' ? this.returnTo(request) : page;
-    // Who sent a form had a session when the form was opened.
-    const isOver = code === 'session_required' && request.method !== 'GET';
-    const done = isOver ? 'over' : missingCookies(request);
-    return addressOf(path, { return_to: back, done });
-  }
-}
-
-/**
- * Returns the result that a redirect to an earlier step names if a page of this service led to the request, but the
- * browser sent no cookie at all: it may block them, and the person would go round in circles.
- */
-export function missingCookies({ headers }: FastifyRequest): string | undefined {
-  const isWithout = headers.cookie === undefined && headers['sec-fetch-site'] === 'same-origin';
-  return isWithout ? 'no_cookies' : undefined;
 }
 
 /** Redirects with 303, so that the browser requests the target with GET and its back button repeats no POST. */
 export function seeOther(reply: FastifyReply, path: string): FastifyReply {
   return reply.redirect(path, 303);
 }
-
-/** Returns whether another page solves a problem: sign-in or step-up. */
-export function isSolvedElsewhere({ code }: Problem): boolean {
-  return recoveryPages[code] !== undefined;
-}
-
-/** Pages that solve a problem: sign-in and step-up. */
-const recoveryPages: Partial<Record<ProblemCode, string>> = {
-  step_up_required: paths.stepUp,
-  session_required: paths.signIn,
-  pending_authentication_required: paths.signIn,
-};

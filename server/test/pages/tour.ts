@@ -59,6 +59,15 @@ export class Tour {
     await this.#look(state);
   }
 
+  /** Opens a page that says what a form of the browser did. */
+  async #openResult(path: string, state: string): Promise<void> {
+    const { origin } = this.#site;
+    const { pathname, searchParams } = new URL(path, origin);
+    const value = `${pathname.replaceAll('/', '.')}~${searchParams.get('done') ?? ''}`;
+    await this.#at.context.addCookies([{ name: 'done', value, url: origin }]);
+    await this.#open(path, state);
+  }
+
   async #press(key: string, state: string, values: MessageValues = {}): Promise<void> {
     await this.#at.press(key, values);
     await this.#look(state);
@@ -112,7 +121,7 @@ export class Tour {
     await this.#open(link, 'confirm');
     await at.press('page.confirm.act');
     await at.context.clearCookies();
-    await this.#open('/sign-in?done=confirmed&email=x%40example.org', 'confirmed');
+    await this.#openResult('/sign-in?done=confirmed&email=x%40example.org', 'confirmed');
     await at.goTo(link);
     await this.#press('page.confirm.act', 'link, refused');
     await this.#open('/confirm?email=x%40example.org', 'link, incomplete');
@@ -231,7 +240,7 @@ export class Tour {
     const seed = await at.seed();
     await this.#enterCode('code', '000000', 'page.totp.confirm', 'seed, refused');
     await this.#enterCode('code', site.nextCode(seed), 'page.totp.confirm', 'app, added first');
-    await this.#open('/account/authenticators?done=added', 'app, added');
+    await this.#openResult('/account/authenticators?done=added', 'app, added');
     const undo = await site.linkTo(email, '/account/factors/undo');
     const values = { name: at.say('page.totp.usual_name') };
     await this.#press('page.totp.remove_one', 'app, to be removed', values);
@@ -261,8 +270,7 @@ export class Tour {
     await at.goTo('/account/passkeys');
     if (!at.hasDevice) return;
     await this.#press('page.passkeys.add_sign_in', 'passkey, added first');
-    await at.goTo('/account/passkeys?done=added');
-    await this.#look('passkey, added');
+    await this.#openResult('/account/passkeys?done=added', 'passkey, added');
     await at.page.getByText(at.say('page.passkeys.change')).click();
     await at.type({ name: 'Ada’s phone' });
     await this.#press('page.passkeys.rename', 'passkey, renamed');

@@ -1,16 +1,13 @@
-// Serves the pages that belong to no module: the start page, the choice of a language, and problems outside of forms.
+// Serves the pages that belong to no module: the start page, the choice of a language, and the way to an application.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
-import { getProblem, Problem } from '../../kit/problem.ts';
+import { Problem } from '../../kit/problem.ts';
 import { Message } from '../../http/fields.ts';
-import { addressOf, notice } from '../../http/markup.ts';
 import { wantsPage } from '../../http/pages.ts';
-import { sendProblem, type ProblemSender } from '../../http/reply/problem-handler.ts';
 import { exitPath, placeOf } from '../../page/exit.ts';
 import { form, pageForms } from '../../page/form-page.ts';
-import { problemText } from '../../page/form.ts';
 import { formField, seeOther, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { Accounts } from '../../identity/account/account.ts';
@@ -95,58 +92,6 @@ export function languagePages({
       }),
     ],
   });
-}
-
-/** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
-export function pageSender(pages: PageKit): ProblemSender {
-  return async (problem, request, reply) => {
-    const isPage = pages.paths.has(request.routeOptions.url ?? '');
-    if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
-      return sendProblem(problem, request, reply);
-    const answer = request.method === 'POST' ? pages.forms.get(request.routeOptions.url ?? '') : undefined;
-    const page =
-      answer === undefined ? addressOfPage(pages, request) : await answer({ problem, request, reply });
-    if (answer !== undefined && page === undefined) return;
-    const recovery = isPage ? pages.recoveryPage(problem, request, page) : undefined;
-    if (recovery !== undefined) return void seeOther(reply, recovery);
-    const mayTryAgain = answer !== undefined || problem.retryAfterSeconds !== undefined;
-    sendProblemPage(pages, request, reply, problem, mayTryAgain ? page : undefined);
-  };
-}
-
-/** Returns the address of the requested page; `undefined` if the request is for no page. */
-function addressOfPage(
-  pages: PageKit,
-  { method, url, routeOptions, query }: FastifyRequest,
-): string | undefined {
-  if (method !== 'GET' || !pages.paths.has(routeOptions.url ?? '')) return undefined;
-  const { pathname } = new URL(url, 'http://path.invalid');
-  return addressOf(pathname, { ...pages.queries.parse(query) });
-}
-
-/**
- * Sends the page of a problem that no form shows: the problem, and a link to the start page, or to the page with which the
- * user can try again.
- */
-export function sendProblemPage(
-  pages: PageKit,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  problem: Problem,
-  back?: string,
-): FastifyReply {
-  const t = pages.translate(request);
-  const { code, retryAfterSeconds } = problem;
-  if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
-  const { status } = getProblem(code);
-  const isOurs = status >= 500;
-  const text = problemText(t, problem);
-  const body = html`!${code === 'not_found' ? html`<p>${text}</p>` : notice('fault', text)}
-    !${isOurs ? html`<p><small>${t('page.problem.id', { id: request.id })}</small></p>` : ''}
-    !${back === undefined ? '' : html`<p><a class="button" href="${back}">${t('page.problem.again')}</a></p>`}
-    <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
-  const title = code === 'not_found' ? t('page.problem.not_found_title') : t('page.problem.title');
-  return pages.send(request, reply.status(status), { title, body });
 }
 
 /** The page that continues at an application by itself, and has a link for browsers that do not. */

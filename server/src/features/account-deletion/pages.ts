@@ -21,9 +21,8 @@ const closePath = `${paths.data}/close`;
 export function closeAccountPart(pages: PageKit): SectionPart {
   return {
     section: 'data',
-    render: (request) => {
-      const t = pages.translate(request);
-      return html`<h2>${t('page.data.close')}</h2>
+    render: ({ t, request }) =>
+      html`<h2>${t('page.data.close')}</h2>
         <p>${t('page.data.close_what')}</p>
         <form method="post" action="${closePath}">
           !${pages.formToken(sessionOf(request).id)}
@@ -31,8 +30,7 @@ export function closeAccountPart(pages: PageKit): SectionPart {
             <input type="checkbox" name="sure" value="yes" required /> ${t('page.data.sure')}
           </label>
           <button class="danger">${t('page.data.close_act')}</button>
-        </form>`;
-    },
+        </form>`,
   };
 }
 

@@ -10,12 +10,12 @@ export const dataExport = identityModule({
   name: 'data-export',
   messages: new URL('./messages/', import.meta.url).href,
   events: dataExportEvents,
-  build: ({ audit, context, pages, plugged, stepUp }) => {
+  build: ({ audit, context, plugged, stepUp }) => {
     const dataExports = new DataExports(context, { audit, plugged, stepUp });
     return {
       routes: [{ access: 'session', json: dataRoutes({ dataExports, plugged }) }],
       account: [dataSection],
-      parts: [exportPart(pages)],
+      parts: [exportPart()],
     };
   },
 });

@@ -17,7 +17,7 @@ export const rememberedDevice = module({
         { access: 'session', json: rememberedDeviceRoutes({ devices }) },
         { access: 'session', pages: rememberedDevicePages({ pages, devices }) },
       ],
-      parts: [rememberedDevicePart({ pages, devices }), rememberDevicePart(pages, days)],
+      parts: [rememberedDevicePart({ pages, devices }), rememberDevicePart(days)],
     };
   },
 });

@@ -1,6 +1,5 @@
 // Lists and removes remembered devices, on the page of the sessions.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../kit/device.ts';
@@ -8,7 +7,7 @@ import { form, pageForms } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { withTimes } from '../../page/time.ts';
-import type { SectionPart } from '../../page/account-section.ts';
+import type { PartVisit, SectionPart } from '../../page/account-section.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
 import type { Devices } from '../../identity/sign-in/devices.ts';
 
@@ -19,11 +18,10 @@ export interface RememberedDevicePageParts {
 
 /** Returns the list of remembered devices, as a part of the page of the sessions; empty if there are none. */
 export function rememberedDevicePart({ pages, devices }: RememberedDevicePageParts): SectionPart {
-  return { section: 'sessions', render: (request) => renderDevices(pages, devices, request) };
+  return { section: 'sessions', render: (visit) => renderDevices(pages, devices, visit) };
 }
 
-async function renderDevices(pages: PageKit, devices: Devices, request: FastifyRequest): Promise<string> {
-  const t = pages.translate(request);
+async function renderDevices(pages: PageKit, devices: Devices, { t, request }: PartVisit): Promise<string> {
   const current = sessionOf(request);
   const remembered = await devices.listRemembered(current.userId);
   if (remembered.length === 0) return '';
@@ -72,13 +70,18 @@ export function rememberedDevicePages({
 }
 
 /** The checkbox that remembers this device, below the prompt for a second factor. */
-export function rememberDevicePart(pages: PageKit, days: number): SectionPart {
+export function rememberDevicePart(days: number): SectionPart {
   return {
     section: 'factor',
-    render: (request) =>
+    render: ({ t, typed }) =>
       html`<label class="choice">
-        <input type="checkbox" name="remember_device" value="true" />
-        ${pages.translate(request)('page.factor.remember', { days })}
+        <input
+          type="checkbox"
+          name="remember_device"
+          value="true"
+          !${typed('remember_device') === 'true' ? 'checked' : ''}
+        />
+        ${t('page.factor.remember', { days })}
       </label>`,
   };
 }

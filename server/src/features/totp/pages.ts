@@ -127,7 +127,7 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
           !${field({
             name: 'name',
             label: t('page.totp.name'),
-            value: refusal === undefined ? t('page.totp.usual_name') : typed('name'),
+            value: typed('name', t('page.totp.usual_name')),
             autocomplete: 'off',
           })}
           <button>${t('page.totp.confirm')}</button>

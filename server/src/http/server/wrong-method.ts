@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../../kit/problem.ts';
 import { answerPreflight } from '../origin/cors.ts';
-import { sendProblem } from '../reply/problem-handler.ts';
+import '../problem.ts';
 
 /**
  * Records the methods of each route added afterwards. Returns a function that adds a route for the missing methods of
@@ -31,7 +31,7 @@ export function watchMethods(app: FastifyInstance): (scope: FastifyInstance) => 
           if (request.method === 'OPTIONS') {
             answerPreflight(request, reply, allow);
             await reply.status(204).send();
-          } else await sendProblem(new Problem('method_not_allowed'), request, reply);
+          } else throw new Problem('method_not_allowed');
         },
         handler: () => undefined,
       });

@@ -34,6 +34,6 @@ export function dataPages({ pages, stepUp, parts }: DataPageParts): PageRoutes['
       await stepUp.requireRecent(sessionOf(request));
       return {};
     },
-    body: async ({ request }) => html`!${await renderParts(parts, dataSection.name, request)}`,
+    body: async (visit) => html`!${await renderParts(parts, dataSection.name, visit)}`,
   }).routes;
 }

@@ -75,7 +75,7 @@ function textField(
     name,
     label: t(`page.profile.${name}`),
     hint: t(`page.profile.${name}_hint`),
-    value: refusal === undefined ? view[name] : typed(name),
+    value: typed(name, view[name]),
     autocomplete: name === 'name' ? 'name' : 'photo',
     isOptional: true,
     fault: faultOf(t, refusal?.problem, name),

@@ -48,6 +48,7 @@ export function signInPages({
       confirmed: 'page.confirm.done',
       signed_out: 'page.sign_out.done',
       over: 'page.sign_in.signed_out',
+      late: 'page.problem.pending_authentication_required',
     },
     shows: ['email'],
     subject: ({ session }) => session?.id,

@@ -47,7 +47,7 @@ export function sessionPages({
     done: { ended: 'page.sessions.ended' },
     load: ({ request }) => sessions.list(sessionOf(request).userId, maxListed),
     body: async (visit, listed) => {
-      const { t, request, inputs } = visit;
+      const { t, inputs } = visit;
       const others =
         listed.length < 2
           ? ''
@@ -59,7 +59,7 @@ export function sessionPages({
         <ul class="rows">
           !${listed.map((session) => sessionItem(visit, session))}
         </ul>
-        !${others} !${await renderParts(parts, 'sessions', request)}`;
+        !${others} !${await renderParts(parts, 'sessions', visit)}`;
     },
     forms: [
       form({

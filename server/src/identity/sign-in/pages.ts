@@ -54,7 +54,7 @@ export function factorPages({
           purpose: 'second_factor',
           hidden: html`!${inputs} !${pages.offers.input(request)}`,
           rejected: rejectedPrompt(visit, prompts),
-          below: await renderParts(parts, 'factor', request),
+          below: await renderParts(parts, 'factor', visit),
         })}
         <p class="links">
           <a href="${addressOf(paths.signIn, { return_to: next })}">${t('page.factor.other')}</a>
@@ -69,7 +69,7 @@ export function factorPages({
           remember_device: Type.Optional(formField),
           offer: Type.Optional(formField),
         }),
-        keeps: ['factor'],
+        keeps: ['factor', 'remember_device'],
         submit: async ({ factor, proof, remember_device: remember, offer }, visit) => {
           const { request, reply } = visit;
           requireGiven('proof', proof);

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { costing, hashCost, hashing, mailCost } from '../../http/limit/limits.ts';
 import { addressOf, field } from '../../http/markup.ts';
-import type { AskedMail } from '../../page/asked-mails.ts';
+import type { AskedMail } from '../../http/cookie/asked-mails.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import {
   Elsewhere,
@@ -14,7 +14,7 @@ import {
   type PageRoutes,
   type Visit,
 } from '../../page/form-page.ts';
-import { missingCookies } from '../../page/page.ts';
+import { missingCookies } from '../../http/cookie/result.ts';
 import { paths } from '../../page/paths.ts';
 import type { TokenKind } from './kinds.ts';
 import {

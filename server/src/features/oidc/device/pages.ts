@@ -83,7 +83,7 @@ function codePage({ pages, answers, entered }: DevicePageParts): PageRoutes['rou
             name: 'user_code',
             label: t('page.oidc.device_code'),
             code: 'recovery',
-            value: refusal === undefined ? (query['user_code'] ?? '') : typed('user_code'),
+            value: typed('user_code', query['user_code']),
             autocomplete: 'off',
             fault: faultOf(t, refusal?.problem, 'user_code'),
           })}

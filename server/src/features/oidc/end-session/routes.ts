@@ -62,5 +62,5 @@ async function endSession(
     await sessions.end(session.id, source);
     cookies.clearSession(reply);
   }
-  return pages.exits.go(request, reply, afterLogout(target));
+  return pages.go({ request, reply }, afterLogout(target));
 }

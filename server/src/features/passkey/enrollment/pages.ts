@@ -96,6 +96,7 @@ export function passkeyPages({
         path: `${path}/rename`,
         summary: 'Page: renames a passkey',
         fields: Type.Object({ id: Type.Optional(formField), name: Type.Optional(formField) }),
+        keeps: ['id', 'name'],
         submit: async ({ id = '', name }, { request }) => {
           const label = toFactorLabel(name);
           if (label === undefined) return path;
@@ -123,8 +124,9 @@ function signalData(passkeys: Passkeys, rows: readonly PasskeyRow[]): string {
   return html`data-signal="${JSON.stringify(passkeys.signalOf(first.user_handle, rows))}"`;
 }
 
-function passkeyItem({ t, inputs }: Visit, row: PasskeyRow): string {
+function passkeyItem({ t, inputs, typed }: Visit, row: PasskeyRow): string {
   const { id, name, kind, storage, created_at: created, last_used_at: used } = row;
+  const isOpen = typed('id') === id;
   const facts = [
     withTimes(t, 'page.factor.created', { created }, 'day'),
     ...(used === null ? [] : [withTimes(t, 'page.factor.used', { used }, 'ago')]),
@@ -134,11 +136,11 @@ function passkeyItem({ t, inputs }: Visit, row: PasskeyRow): string {
     <div>
       <strong>${name}</strong>
       !${facts.map((fact) => html`<small>!${fact}</small>`)}
-      <details>
+      <details !${isOpen ? 'open' : ''}>
         <summary>${t('page.passkeys.change')}</summary>
         <form method="post" action="${path}/rename">
           !${inputs} !${hidden('id', id)}
-          !${field({ id: `name-${id}`, name: 'name', label: t('page.passkeys.name'), value: name, autocomplete: 'off' })}
+          !${field({ id: `name-${id}`, name: 'name', label: t('page.passkeys.name'), value: isOpen ? typed('name') : name, autocomplete: 'off' })}
           <button class="small">${t('page.passkeys.rename')}</button>
         </form>
       </details>

@@ -1,10 +1,10 @@
 // Remembers, in the browser, which mails it asked for and when: so that the page for a code can be opened again, and says
 // when another mail can be requested. Nothing in it depends on whether an address has an account.
 import type { FastifyReply } from 'fastify';
-import { dayMs, secondMs, type Clock } from '../kit/clock.ts';
-import type { TextCipher } from '../kit/keyring.ts';
-import type { CookieScope } from '../http/cookie/cookie.ts';
-import { SealedCookie } from '../http/cookie/sealed-cookie.ts';
+import { dayMs, secondMs, type Clock } from '../../kit/clock.ts';
+import type { TextCipher } from '../../kit/keyring.ts';
+import type { CookieScope } from './cookie.ts';
+import { SealedCookie } from './sealed-cookie.ts';
 
 /** A mail that this browser asked for. */
 export interface AskedMail {
@@ -70,7 +70,7 @@ export class AskedMails {
     if (done !== undefined) this.#cookie.seal(reply, others);
   }
 
-  /** Returns the last mail of a kind that the browser asked for; `undefined` if there is none. */
+  /** Returns the last mail of a kind that the browser asked for; `undefined` if it asked for none. */
   read(header: string | undefined, { kind }: { readonly kind: string }): AskedMail | undefined {
     const asked = this.#cookie.open(header)?.[kind];
     if (asked === undefined) return undefined;

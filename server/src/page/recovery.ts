@@ -1,0 +1,49 @@
+// Problems of a request that another page solves: sign-in and step-up.
+import type { FastifyRequest } from 'fastify';
+import type { Problem, ProblemCode } from '../kit/problem.ts';
+import { missingCookies } from '../http/cookie/result.ts';
+import { addressOf } from '../http/markup.ts';
+import { paths } from './paths.ts';
+
+/** Returns whether another page solves a problem: sign-in or step-up. */
+export function isSolvedElsewhere({ code }: Problem): boolean {
+  return recoveryPages[code] !== undefined;
+}
+
+/** Results with which the sign-in page says why a form was not sent. */
+const overAs: Partial<Record<ProblemCode, string>> = {
+  session_required: 'over',
+  pending_authentication_required: 'late',
+};
+
+/** Pages that solve a problem: sign-in and step-up. */
+const recoveryPages: Partial<Record<ProblemCode, string>> = {
+  step_up_required: paths.stepUp,
+  session_required: paths.signIn,
+  pending_authentication_required: paths.signIn,
+};
+
+/** Where a user continues who has solved a problem. */
+interface Back {
+  /** Address of the page that sent the request, if it can be opened again. */
+  readonly page: string | undefined;
+  /** The address to return to. */
+  readonly next: string | undefined;
+}
+
+/**
+ * Returns the URL of the page that solves a problem, with the address to return to; `undefined` for other problems.
+ */
+export function recoveryPage(
+  { code }: Problem,
+  request: FastifyRequest,
+  { page, next }: Back,
+): string | undefined {
+  const path = recoveryPages[code];
+  if (path === undefined) return undefined;
+  // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
+  const back = code === 'pending_authentication_required' ? next : page;
+  // Who sent a form had a session, or a pending authentication, when the form was opened.
+  const over = request.method === 'GET' ? undefined : overAs[code];
+  return addressOf(path, { return_to: back, done: over ?? missingCookies(request) });
+}
