@@ -84,10 +84,11 @@ export function sectionList(
   next: string | undefined,
 ): string {
   const items = sections.map(
-    ({ path, name }) =>
+    ({ path, name, icon: sign }) =>
       html`<li>
         <a href="${addressOf(path, { return_to: next })}"
-          ><strong>${t(`page.${name}.title`)}</strong> <span>${t(`page.${name}.about`)}</span></a
+          >!${icon(sign)}
+          <span><strong>${t(`page.${name}.title`)}</strong> <span>${t(`page.${name}.about`)}</span></span></a
         >
       </li>`,
   );

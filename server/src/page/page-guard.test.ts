@@ -262,6 +262,26 @@ describe('a page while second factors are required', { skip: without('totp') }, 
   });
   after(() => service.close());
 
+  test('has links that a login without its factor can follow', async () => {
+    const { email, password } = await service.newcomer();
+    await service.confirm({ email, password });
+    const at = new Browser(service);
+    const login = await at.submit('/sign-in', { email, password, return_to: application });
+    assert.equal(login.headers['location'], `/sign-in/set-up?return_to=${encoded}`);
+    let count = 0;
+    for (const { url, method, isPage, access } of service.service.routes) {
+      if (!isPage || method !== 'GET' || access !== 'enrollment') continue;
+      const { status, text } = await at.get(`${url}?return_to=${encoded}`, asPage);
+      if (status !== 200) continue;
+      count += 1;
+      const links = [...text.matchAll(/<a (?:class="[^"]*" )?href="(\/[^"]*)"/g)].map(([, to = '']) => to);
+      const onward = links.filter((to) => to.startsWith('/account') || to.startsWith('/sign-in/'));
+      assert.ok(onward.includes(`/sign-in/set-up?return_to&#61;${encoded}`), `${url}: ${links.join()}`);
+      for (const to of onward) assert.equal((await at.get(unescapeMarkup(to), asPage)).status, 200, to);
+    }
+    assert.ok(count > 0);
+  });
+
   for (const [goal, target] of [
     ['/account', {}],
     [application, { return_to: application }],

@@ -201,14 +201,20 @@ export class PageKit {
     return this.#parts.pages.send(request, reply, { address, ...page });
   }
 
-  /** Sends a page of the account, with its navigation: the sections on wide screens, a link back on others. */
+  /**
+   * Sends a page of the account, with its navigation: the sections on wide screens, a link back on others. A login that
+   * must add an authenticator first has no account to go back to, but a choice of authenticators.
+   */
   sendAccount(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
     const t = this.translate(request);
     const current = new URL(request.url, 'http://path.invalid').pathname;
+    const isPending = request.session === null;
+    const back = isPending ? addressOf(paths.setUp, { return_to: this.returnTo(request) }) : paths.account;
+    const label = t(isPending ? 'page.set_up.title' : 'page.account.title');
     return this.send(request, reply, {
       ...page,
-      before: html`<p class="back"><a href="${paths.account}">${t('page.account.title')}</a></p>`,
-      aside: sectionMenu(t, this.sections, current),
+      before: html`<p class="back"><a href="${back}">${label}</a></p>`,
+      ...(!isPending && { aside: sectionMenu(t, this.sections, current) }),
     });
   }
 
