@@ -490,7 +490,7 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     wait(14 * dayMs - 1);
     await core().auth.purge();
     const undone = await undo(token);
-    assert.deepEqual([undone.status, undone.body], [200, { email, message: 'account open again' }]);
+    assert.deepEqual([undone.status, undone.body], [200, { email, message: 'account reopened' }]);
     assert.deepEqual(undone.cookies, [], 'it creates no session');
     assert.deepEqual(await rowOf(id), { disabled_at: null, delete_at: null });
     assert.equal((await logIn(member)).status, 200);

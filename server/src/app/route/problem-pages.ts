@@ -44,14 +44,14 @@ export function pageSender(pages: PageKit): ProblemSender {
     const isPage = pages.paths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
-    // The address of a form may be opened too, for example by a reload of a page that was shown there.
-    const isForm = request.method === 'POST' || problem.code === 'method_not_allowed';
-    const answer = isForm ? pages.forms.get(request.routeOptions.url ?? '') : undefined;
+    // The address of a form may be opened too, for example where a problem of the form was shown.
+    const isOpened = request.method === 'GET' && problem.code === 'method_not_allowed';
+    const answer =
+      request.method === 'POST' || isOpened ? pages.forms.get(request.routeOptions.url ?? '') : undefined;
     const page =
       answer === undefined ? addressOfPage(pages, request) : await answer({ problem, request, reply });
     if (answer !== undefined && page === undefined) return;
-    if (page !== undefined && answer !== undefined && problem.code === 'method_not_allowed')
-      return void seeOther(reply, page);
+    if (isOpened && answer !== undefined) return void seeOther(reply, page ?? '/');
     const next = pages.returnTo(request);
     const recovery = isPage ? recoveryPage(problem, request, { page, next }) : undefined;
     if (recovery !== undefined) {

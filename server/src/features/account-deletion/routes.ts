@@ -60,7 +60,7 @@ export function deletionUndoRoutes({
       },
       async (request) => {
         const user = await deletion.undo(request.body.token, request.source);
-        return { email: user.email, message: 'account open again' };
+        return { email: user.email, message: 'account reopened' };
       },
     );
   };

@@ -1,4 +1,4 @@
-// The page of the account that lists the applications with access, and takes it away.
+// The page of the account that lists the applications with access, and removes it.
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf, hidden } from '../../../http/markup.ts';
@@ -44,7 +44,7 @@ export function applicationPages({ pages, applications }: ApplicationPageParts):
     forms: [
       form({
         path: `${path}/remove`,
-        summary: 'Page: takes the access of an application away',
+        summary: 'Page: removes the access of an application',
         fields: Type.Object({ client_id: Type.Optional(formField) }),
         back: () => path,
         submit: async ({ client_id: id = '' }, { request }) => {

@@ -1,4 +1,4 @@
-// Routes that list the applications with access to the account, and take it away.
+// Routes that list the applications with access to the account, and remove it.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { formatInstant as instant } from '../../../kit/clock.ts';
@@ -66,7 +66,7 @@ export function applicationRoutes({
       '/profile/applications/:client_id',
       {
         schema: {
-          summary: 'Takes the access of an application away, with its tokens',
+          summary: 'Removes the access of an application, with its tokens',
           params: Type.Object({ client_id: handle }),
           response: { 200: Message },
         },
@@ -75,7 +75,7 @@ export function applicationRoutes({
         const { client_id: id } = request.params;
         if (!(await applications.remove(sessionOf(request).userId, id, request.source)))
           throw new Problem('not_found');
-        return { message: 'access taken away' };
+        return { message: 'access removed' };
       },
     );
   };

@@ -255,7 +255,7 @@ export class Person {
 
   /** Sends one request without following redirects. */
   async send(
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE',
     target: string,
     fields?: Readonly<Record<string, string>>,
     headers: Readonly<Record<string, string>> = {},
