@@ -29,6 +29,11 @@ const accepted: Record<string, [string, string, string]> = {
     'bob@example.org',
     'bob@example.org',
   ],
+  'marks of direction and zero-width characters around it, which are removed': [
+    '\u202A\u200Bbob@example.org\u202C\u200E\u2060\u00A0',
+    'bob@example.org',
+    'bob@example.org',
+  ],
   'a plus tag, which stays': ['bob+tag@example.org', 'bob+tag@example.org', 'bob+tag@example.org'],
   'dots, which stay': ['b.o.b@gmail.com', 'b.o.b@gmail.com', 'b.o.b@gmail.com'],
   'every character of an atom (RFC 5322 §3.2.3)': [

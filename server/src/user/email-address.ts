@@ -31,7 +31,7 @@ export type AddressRule = (address: EmailAddress) => Promise<void>;
 /** Returns an address with its normal form; `undefined` if it is malformed. */
 export function toEmailAddress(input: unknown): EmailAddress | undefined {
   if (typeof input !== 'string' || !input.isWellFormed()) return undefined;
-  const typed = input.trim();
+  const typed = trimInvisible(input);
   if (typed.length > maxEmailUnits) return undefined;
   const text = typed.normalize('NFC');
   if (Buffer.byteLength(text) > addressOctets || forbidden.test(text)) return undefined;
@@ -64,6 +64,18 @@ export function keyOfAddress(text: string): string {
 export function isSameAddress(a: string, b: string): boolean {
   const first = toEmailAddress(a);
   return first !== undefined && first.key === toEmailAddress(b)?.key;
+}
+
+/** White space, and what programs put around a copied address: zero-width characters and marks of direction. */
+const invisible = /[\s\u200B\u200E\u200F\u202A-\u202C\u2060\u2066-\u2069]/u;
+
+/** Removes what shows as nothing at both ends. */
+function trimInvisible(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && invisible.test(text.charAt(start))) start += 1;
+  while (end > start && invisible.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 function normalLocalPart(text: string): string | undefined {
