@@ -5,6 +5,21 @@ import { missingCookies } from '../http/cookie/result.ts';
 import { addressOf } from '../http/markup.ts';
 import { paths } from './paths.ts';
 
+/** Config of a route that is no page, but that a page links to: who opens it and has to sign in first returns there. */
+interface OpenedConfig {
+  openedFrom?: string;
+}
+
+/** Returns the config of a route, such as a download, that the page with this path links to. */
+export function openedFrom(path: string): object {
+  return { openedFrom: path } satisfies OpenedConfig;
+}
+
+/** Returns the path of the page that links to the route of a request. */
+export function openerOf({ routeOptions: { config } }: FastifyRequest): string | undefined {
+  return (config as OpenedConfig | undefined)?.openedFrom;
+}
+
 /** Returns whether another page solves a problem: sign-in or step-up. */
 export function isSolvedElsewhere({ code }: Problem): boolean {
   return recoveryPages[code] !== undefined;

@@ -372,6 +372,23 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
     assert.equal((await new Browser(service).get('/profile/export')).status, 403);
   });
 
+  test('who opens the export with a proof that is too old confirms it first, and returns to the page of the data', async () => {
+    const { at } = await signedIn();
+    const page = { accept: 'text/html' };
+    wait(hourMs);
+    for (const [browser, way] of [
+      [at, '/step-up'],
+      [new Browser(service), '/sign-in'],
+    ] as const) {
+      const reply = await browser.get('/profile/export', page);
+      assert.deepEqual(
+        [reply.status, reply.headers['location']],
+        [303, `${way}?return_to=%2Faccount%2Fdata`],
+      );
+    }
+    assertProblem(await at.get('/profile/export'), 401, 'step_up_required');
+  });
+
   test('a link on a page of another site does not start an export', async () => {
     const { at } = await signedIn();
     const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };

@@ -180,6 +180,7 @@ export class Tour {
     await this.#press('page.profile.act', 'profile, refused');
     await at.type({ name: 'Ada Lovelace', picture: 'https://example.org/ada.png' });
     await this.#press('page.profile.act', 'profile, saved');
+    await this.#afterSessionEnd();
     await this.#open('/account/sessions', 'sessions');
     await this.#press('page.sessions.end_others', 'sessions, ended');
     if (hasFeature('activity')) {
@@ -189,6 +190,19 @@ export class Tour {
     if (hasFeature('recovery-code')) await this.#open('/account/recovery-codes', 'no recovery codes');
     await this.#open('/sign-in?email=other%40example.org', 'sign in, as another');
     await this.#open(`/confirm?email=other%40example.org&token=${this.#token}`, 'link of another');
+  }
+
+  /** Sends a form whose session has ended, and comes back to it. */
+  async #afterSessionEnd(): Promise<void> {
+    const { context, page } = this.#at;
+    const sessions = (await context.cookies()).filter(({ name }) => name === 'session_id');
+    await this.#at.goTo('/account/profile');
+    await this.#at.type({ name: 'Ada' });
+    await context.clearCookies({ name: 'session_id' });
+    await this.#press('page.profile.act', 'sign in, signed out');
+    const back = new URL(page.url()).searchParams.get('return_to') ?? '';
+    await context.addCookies(sessions);
+    await this.#open(back, 'profile, not sent');
   }
 
   /** Changes the address, and returns the new one. */

@@ -35,7 +35,7 @@ export function homeRoutes({
           </ul>
         </section>`
       : '';
-    const body = html`<p>${t('page.welcome.what')}</p>
+    const body = html`<p>${t(pages.isSignUpOpen ? 'page.welcome.what' : 'page.problem.session_required')}</p>
       <p class="actions">
         <a class="button" href="${paths.signIn}">${t('page.sign_in.title')}</a>
         !${

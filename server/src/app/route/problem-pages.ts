@@ -9,7 +9,7 @@ import { wantsPage } from '../../http/pages.ts';
 import { problemType, sendProblem, type ProblemSender } from '../../http/reply/problem-handler.ts';
 import { problemText } from '../../page/form.ts';
 import { seeOther, type PageKit } from '../../page/page.ts';
-import { recoveryPage } from '../../page/recovery.ts';
+import { openerOf, recoveryPage } from '../../page/recovery.ts';
 
 const ProblemDescription = Type.Object({
   type: Type.String(),
@@ -41,7 +41,8 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (scope) => {
 /** Returns a function that shows a problem as a page or redirects to the page that solves it. Programs get JSON. */
 export function pageSender(pages: PageKit): ProblemSender {
   return async (problem, request, reply) => {
-    const isPage = pages.paths.has(request.routeOptions.url ?? '');
+    const opener = openerOf(request);
+    const isPage = opener !== undefined || pages.paths.has(request.routeOptions.url ?? '');
     if (!wantsPage(request) || (!isPage && request.method !== 'GET'))
       return sendProblem(problem, request, reply);
     // The address of a form may be opened too, for example where a problem of the form was shown.
@@ -49,7 +50,9 @@ export function pageSender(pages: PageKit): ProblemSender {
     const answer =
       request.method === 'POST' || isOpened ? pages.forms.get(request.routeOptions.url ?? '') : undefined;
     const page =
-      answer === undefined ? addressOfPage(pages, request) : await answer({ problem, request, reply });
+      answer === undefined
+        ? (opener ?? addressOfPage(pages, request))
+        : await answer({ problem, request, reply });
     if (answer !== undefined && page === undefined) return;
     if (isOpened && answer !== undefined) return void seeOther(reply, page ?? '/');
     const next = pages.returnTo(request);

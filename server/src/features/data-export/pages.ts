@@ -8,6 +8,6 @@ export function exportPart(): SectionPart {
     section: 'data',
     render: ({ t }) =>
       html`<p>${t('page.data.what')}</p>
-        <p><a class="button" href="/profile/export" download>${t('page.data.export')}</a></p>`,
+        <p><a class="button" href="/profile/export">${t('page.data.export')}</a></p>`,
   };
 }

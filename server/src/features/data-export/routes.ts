@@ -5,6 +5,8 @@ import { Readable } from 'node:stream';
 import Type, { type TObject } from 'typebox';
 import { formatInstant as instant } from '../../kit/clock.ts';
 import { guardedRead } from '../../http/origin/cross-site.ts';
+import { paths } from '../../page/paths.ts';
+import { openedFrom } from '../../page/recovery.ts';
 import type { AuditEvent } from '../../audit/event.ts';
 import type { MailRecord } from '../../mail/store.ts';
 import type { DataExport } from './data-export.ts';
@@ -120,7 +122,7 @@ export function dataRoutes({
     scope.get(
       '/profile/export',
       {
-        config: guardedRead,
+        config: { ...guardedRead, ...openedFrom(paths.data) },
         schema: {
           summary: 'Returns all data about the user except secrets; requires recent authentication',
           response: { 200: documentWith(plugged.exports) },

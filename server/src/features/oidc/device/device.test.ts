@@ -69,6 +69,10 @@ onEachEngine('the sign-in of a device', (engine) => {
     assert.equal(request.verification_uri, `${site.origin}/device`);
     assert.equal(await poll(app, request), 'authorization_pending');
     assert.equal(await poll(app, request), 'slow_down');
+    const wide = request.user_code.replaceAll(/[!-~]/g, (one) =>
+      String.fromCodePoint((one.codePointAt(0) ?? 0) + 0xfee0),
+    );
+    assert.match(textOf((await enter(person, wide)).text), /Sign in to TV/, 'full-width letters');
     const page = await enter(person, ` ${request.user_code.replace('-', '').toLowerCase()} `);
     const text = textOf(page.text);
     assert.match(text, /Sign in to TV on a device/);

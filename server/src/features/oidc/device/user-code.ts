@@ -9,15 +9,18 @@
 import { RateLimit, takeAll, type Bucket } from '../../../kit/rate-limit.ts';
 import { Problem } from '../../../kit/problem.ts';
 import type { Clock } from '../../../kit/clock.ts';
+import { normalizeCode } from '../../../kit/text/typed-code.ts';
 
 /** Wrong codes that one user may enter in a minute, and those of all users in one network. */
 const wrongPerUser = 10;
 export const wrongPerNetwork = 30;
 const maxKeys = 50_000;
 
-/** Returns the letters of a code as the engine stores them: in upper case, without what separates them. */
+/** Returns the letters of a typed code as the engine stores them: in upper case, without what separates them. */
 export function lettersOf(text: string): string {
-  return text.toUpperCase().replaceAll(/[^A-Z]/g, '');
+  return normalizeCode(text)
+    .toUpperCase()
+    .replaceAll(/[^A-Z]/g, '');
 }
 
 /** Returns a code as it is shown. */

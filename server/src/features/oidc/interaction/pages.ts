@@ -39,6 +39,7 @@ export function interactionPages(parts: InteractionPageParts): PageRoutes['route
     subject: ({ session }) => session?.id,
     query: Type.Object({ to: stateField, ui_locales: Type.Optional(formField) }),
     address: addressOfVisit,
+    showsRefusal: true,
     load: async (visit) => {
       const uid = uidOf(visit.request);
       const browser = browserOf(visit);

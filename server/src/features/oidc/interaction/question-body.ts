@@ -1,7 +1,9 @@
 // What the page of an authorization request asks, as markup.
 import { html } from 'ghtml';
+import { notice } from '../../../http/markup.ts';
 import type { Visit } from '../../../page/form-page.ts';
 import { placeOf } from '../../../page/exit.ts';
+import { refusalOf } from '../../../page/form.ts';
 import { accessItems } from './access-text.ts';
 import type { Ended, Question } from './decision.ts';
 import { loginLink } from './login-link.ts';
@@ -9,8 +11,8 @@ import { loginLink } from './login-link.ts';
 /** Returns the body of the page. @param issuer Origin of the service. */
 export function questionBody(visit: Visit, question: Question | Ended, issuer: string): string {
   if (question.kind === 'ended') return endedBody(visit, question, issuer);
-  if (question.kind === 'consent') return consentBody(visit, question);
-  return question.kind === 'account' ? accountBody(visit, question) : noAccessBody(visit, question);
+  const bodies = { consent: consentBody, account: accountBody, no_access: noAccessBody };
+  return html`!${refusalOf(visit.t, visit.refusal?.problem, [])} !${bodies[question.kind](visit, question)}`;
 }
 
 /** Who asks, where the answer goes, and what for; allowing and denying have the same weight. */
@@ -74,7 +76,7 @@ function switchForm(t: Visit['t'], inputs: string): string {
 
 /** The request was answered, or is too old: the application has to begin again. */
 function endedBody(
-  { t }: Visit,
+  { t, refusal }: Visit,
   {
     request: {
       client: { name, initiateLoginUri },
@@ -83,7 +85,8 @@ function endedBody(
   issuer: string,
 ): string {
   const link = loginLink(initiateLoginUri, issuer);
-  return html`<p>${t('page.oidc.ended_what', { name })}</p>
+  const what = t('page.oidc.ended_what', { name });
+  return html`!${refusal === undefined ? html`<p>${what}</p>` : notice('fault', what)}
     !${link === undefined ? '' : html`<p><a class="button" href="${link}">${t('page.oidc.start_again', { name })}</a></p>`}
     <p class="links"><a href="/">${t('page.problem.home')}</a></p>`;
 }
