@@ -78,9 +78,10 @@ export function hidden(name: string, value: string | undefined): string {
   return value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}" />`;
 }
 
-/** Returns a notice of success or of a fault, or empty text without a message. */
-export function notice(kind: 'done' | 'fault', text: string | undefined): string {
+/** Returns a notice of success, of a fault or of something else, or empty text without a message. */
+export function notice(kind: 'done' | 'fault' | 'other', text: string | undefined): string {
   if (text === undefined) return '';
+  if (kind === 'other') return html`<p class="notice" role="status">${text}</p>`;
   // The focus makes screen readers read a fault of a page that has just been loaded.
   return kind === 'done'
     ? html`<p class="notice done" role="status">${text}</p>`

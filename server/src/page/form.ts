@@ -156,6 +156,9 @@ interface ResultVisit {
   readonly isUnsent: boolean;
 }
 
+/** Results that are no success. */
+const otherResults: ReadonlySet<string> = new Set(['over', 'late', 'denied', 'unmet']);
+
 /** Returns the notice that says how the form went that led to the page; empty without one. */
 export function resultOf(
   { t, request, query, refusal, isUnsent }: ResultVisit,
@@ -168,7 +171,7 @@ export function resultOf(
   if (isLost && request.headers.cookie === undefined) return notice('fault', t('page.frame.no_cookies'));
   const { done: name = '' } = query;
   const key = Object.hasOwn(done, name) ? done[name] : undefined; // `__proto__` is a member of every object
-  return notice('done', key === undefined ? undefined : t(key));
+  return notice(otherResults.has(name) ? 'other' : 'done', key === undefined ? undefined : t(key));
 }
 
 /** Reasons for which a script cannot use a passkey, by the names that the script gives them. */

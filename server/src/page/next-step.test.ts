@@ -180,14 +180,14 @@ describe('a page whose purpose is fulfilled', () => {
       const cookie = value === undefined ? {} : { cookie: `__Host-done=${value}` };
       const { text } = await service.send({ method: 'GET', path, headers: { ...asPage, ...cookie } });
       const [, title = ''] = /<h1>([^<]*)</.exec(text) ?? [];
-      const [, notice = ''] = /<p class="notice done"[^>]*>([^<]*)</.exec(text) ?? [];
+      const [, notice = ''] = /<p class="notice(?: done)?" role="status">([^<]*)</.exec(text) ?? [];
       return { title, notice };
     };
     let count = 0;
     for (const { url, method, isPage, access, parameters } of service.service.routes) {
       if (!isPage || method !== 'GET' || access !== 'optional' || url.includes(':')) continue;
       const first = await read(url);
-      for (const name of ['redeemed', 'confirmed', 'password', 'signed_out', 'over', 'late']) {
+      for (const name of ['redeemed', 'confirmed', 'password', 'signed_out', 'over', 'late', 'constructor']) {
         assert.deepEqual(await read(`${url}?done=${name}`), first, `${url} ${name}`);
         const value = `${url.replaceAll('/', '.')}~${name}`;
         const then = await read(`${url}?done=${name}`, value);

@@ -60,7 +60,10 @@ function codePage({ pages, answers, entered }: DevicePageParts): PageRoutes['rou
     path,
     summary: 'Page: enters the code of a device',
     config: freeRead,
-    title: 'page.oidc.device_title',
+    title: ({ t, query: { done, note } }) => {
+      if (done === undefined || note !== undefined) return t('page.oidc.device_title');
+      return t(done === 'allowed' ? 'page.oidc.device_allowed_title' : 'page.oidc.device_denied_title');
+    },
     subject: (request) => sessionOf(request).id,
     query: Type.Object({ user_code: Type.Optional(formField) }),
     done: {
