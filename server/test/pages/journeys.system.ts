@@ -67,14 +67,15 @@ const ownStories: readonly Story[] = [
     await tab.press('page.sign_out.act');
     await at.press('page.password.act');
     await at.seesSignIn();
-    assert.equal(
-      new URL(at.page.url()).searchParams.get('return_to'),
-      '/account/password',
+    assert.match(
+      new URL(at.page.url()).searchParams.get('return_to') ?? '',
+      /^\/account\/password\?note=/,
       'and back to where it was',
     );
     await at.type({ email, password: goodPassword });
     await at.press('page.sign_in.act');
     await at.sees('page.password.title');
+    await at.reads('page.frame.unsent');
     // The form of the other tab belongs to the earlier session.
     await tab.page.goBack();
     await tab.sees('page.sign_out.title');
@@ -87,6 +88,9 @@ const ownStories: readonly Story[] = [
     await tab.type({ password: goodPassword, new_password: otherPassword });
     await tab.press('page.password.act');
     await tab.reads('page.problem.cross_site');
+    await tab.press('page.problem.again');
+    await tab.sees('page.password.title');
+    await tab.reads('page.frame.unsent');
 
     await at.page.goBack();
     assert.ok(['/sign-in', '/account'].includes(at.at.split('?')[0] ?? ''), at.at);
