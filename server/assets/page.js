@@ -297,13 +297,16 @@ for (const input of document.querySelectorAll('input[data-full]')) {
 
 /** Counts down until something can be requested again. */
 for (const wait of document.querySelectorAll('[data-wait]')) {
-  let left = Number(wait.dataset.wait);
-  if (!(left > 0)) continue;
-  const text = wait.textContent;
+  // Timers of a sleeping device are late.
+  const until = Date.now() + 1000 * Number(wait.dataset.wait);
+  if (!(until > Date.now())) continue;
+  const { second, seconds, minutes } = wait.dataset;
   const button = wait.parentElement.querySelector('button');
   const timer = setInterval(() => {
-    left -= 1;
-    wait.textContent = left > 0 ? text.replace(/\d+/, String(left)) : '';
+    const left = Math.ceil((until - Date.now()) / 1000);
+    if (left > 90) wait.textContent = minutes.replace(/\d+/, String(Math.ceil(left / 60)));
+    else if (left > 1) wait.textContent = seconds.replace(/\d+/, String(left));
+    else wait.textContent = left === 1 ? second : '';
     if (left > 0) return;
     clearInterval(timer);
     button?.removeAttribute('aria-disabled');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { message } from '../kit/language.ts';
+import { hourMs } from '../kit/clock.ts';
 import { Browser } from '../../test/support/browser.ts';
 import { addApp } from '../../test/support/factor.ts';
 import { hasFeature, without } from '../../test/support/feature.ts';
@@ -173,6 +174,23 @@ describe('a page whose purpose is fulfilled', () => {
       await pressButton(at, await linkTo(fields.email), { new_password: `${password} two` });
       assert.equal((await at.get(codePath, asPage)).status, 303, codePath);
     }
+  });
+
+  test('the page for a code says in minutes how long a long wait is', async () => {
+    const { email } = await service.member();
+    const at = new Browser(service);
+    const waits: string[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      const { text } = await at.submit('/forgot', { email });
+      waits.push(
+        /You can send it again in [^.]*/.exec(textOf(text.replaceAll(/data-\w+="[^"]*"/g, '')))?.[0] ?? '',
+      );
+      service.service.clock.advance(hourMs);
+    }
+    assert.deepEqual(
+      waits.map((text) => text.replace('You can send it again in ', '')),
+      ['60 seconds', '2 minutes', '5 minutes', '15 minutes', '60 minutes'],
+    );
   });
 
   test('a page says what was done in the browser that did it alone', async () => {

@@ -4,6 +4,7 @@ import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { costing, hashCost, hashing, mailCost } from '../../http/limit/limits.ts';
 import { addressOf, field } from '../../http/markup.ts';
+import type { Translate } from '../../http/pages.ts';
 import type { AskedMail } from '../../http/cookie/asked-mails.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import {
@@ -120,13 +121,27 @@ function resend(parts: TokenPageParts, { kind, codePath, requestPath, mail }: Re
   });
 }
 
+/** Returns the sentence about the time after which the mail can be sent again: in seconds, or in minutes if it is long. */
+function againText(t: Translate, seconds: number): string {
+  return seconds > 90
+    ? t('page.code.again_in_minutes', { minutes: Math.ceil(seconds / 60) })
+    : t('page.code.again_in', { seconds });
+}
+
 /** Returns the form that sends the mail again. */
 function againForm({ t, inputs }: Visit, codePath: string, waitSeconds: number): string {
   const isWaiting = waitSeconds > 0;
+  // The script counts down in these sentences.
+  const [second, seconds, minutes] = [1, 2, 120].map((wait) => againText(t, wait));
   return html`<form method="post" action="${codePath}/again" class="again">
     !${inputs}
-    <p data-wait="${String(waitSeconds)}">
-      ${isWaiting ? t('page.code.again_in', { seconds: waitSeconds }) : ''}
+    <p
+      data-wait="${String(waitSeconds)}"
+      data-second="${second}"
+      data-seconds="${seconds}"
+      data-minutes="${minutes}"
+    >
+      ${isWaiting ? againText(t, waitSeconds) : ''}
     </p>
     <button class="second" !${isWaiting ? 'aria-disabled="true"' : ''}>${t('page.code.ask_again')}</button>
   </form>`;
