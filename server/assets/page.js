@@ -458,6 +458,7 @@ for (const list of document.querySelectorAll('[data-copy]')) {
     button.type = 'button';
     button.className = 'small';
     button.textContent = list.dataset.copy;
+    button.ariaLive = 'polite'; // screen readers say that it was copied
     button.addEventListener('click', async () => {
       await navigator.clipboard.writeText(text);
       button.textContent = `✓ ${list.dataset.copy}`;

@@ -47,7 +47,15 @@ function accountBody({ t, inputs }: Visit, { request: { client, reasons }, sessi
     <button name="answer" value="continue">${t('page.sign_in.continue_as', { email: session.email })}</button>
   </form>`;
   return html`<p>${t(text, { email: session.email, name: client.name })}</p>
-    !${isOther ? '' : continues} !${switchForm(t, inputs)}`;
+    !${isOther ? '' : continues} !${switchForm(t, inputs)} !${isOther ? backLink(t, inputs, client.name) : ''}`;
+}
+
+/** For a user who has no other account: back to the application, without a sign-in. */
+function backLink(t: Visit['t'], inputs: string, name: string): string {
+  return html`<form method="post" class="links">
+    !${inputs}
+    <button name="answer" value="deny">${t('page.oidc.back', { name })}</button>
+  </form>`;
 }
 
 function noAccessBody({ t, inputs }: Visit, { request: { client }, session }: Question): string {

@@ -488,7 +488,9 @@ describe('an authorization request', () => {
     await tokensIn(same, same);
     assert.equal(errorIn(await ask(person, { id_token_hint: hint, prompt: 'none' })), 'login_required');
     const asked = await ask(person, { id_token_hint: hint });
-    assert.match(textOf(asked.text), /Wiki asks for another account/);
+    assert.match(textOf(asked.text), /Wiki asks for another account.*Back to Wiki/);
+    const back = await person.answer(await ask(person, { id_token_hint: hint }), 'deny');
+    assert.equal(errorIn(back), 'access_denied', 'who has no other account goes back');
     const signIn = await person.answer(asked, 'switch');
     const done = await person.signInAt(signIn, other.email);
     assert.equal((await tokensIn(done, asked)).claims()?.['email'], other.email);
