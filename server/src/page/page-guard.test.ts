@@ -116,11 +116,11 @@ describe('a page', { skip: without('passkey', 'totp', 'recovery-code') }, () => 
       goesTo(await post(visitor, '/account/password?a=b', {})),
       `/sign-in?return_to=${elsewhere('/account/password')}&done=over`,
     );
-    assert.equal(goesTo(await show(visitor, '/sign-in/factor')), '/sign-in');
+    assert.equal(goesTo(await show(visitor, '/sign-in/factor')), '/sign-in?done=late');
     assert.equal(goesTo(await post(visitor, '/sign-in/factor', {})), '/sign-in?done=late');
     assert.equal(
       goesTo(await show(visitor, `/sign-in/factor?return_to=${encoded}`)),
-      `/sign-in?return_to=${encoded}`,
+      `/sign-in?return_to=${encoded}&done=late`,
     );
     const { at, email } = await signedIn();
     assert.equal((await show(at, '/account/passkeys')).status, 200);

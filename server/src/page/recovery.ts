@@ -57,8 +57,10 @@ export function recoveryPage(
   const path = recoveryPages[code];
   if (path === undefined) return undefined;
   // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
-  const back = code === 'pending_authentication_required' ? next : page;
-  // Who sent a form had a session, or a pending authentication, when the form was opened.
-  const over = request.method === 'GET' ? undefined : overAs[code];
-  return addressOf(path, { return_to: back, done: over ?? missingCookies(request) });
+  const isPending = code === 'pending_authentication_required';
+  const missing = missingCookies(request);
+  const over = overAs[code];
+  // Who sends a form, or comes to the second factor, had a session or a pending authentication before.
+  const done = request.method === 'GET' ? (missing ?? (isPending ? over : undefined)) : (over ?? missing);
+  return addressOf(path, { return_to: isPending ? next : page, done });
 }
