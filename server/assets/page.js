@@ -78,7 +78,9 @@ async function askOptions(form, fields) {
     headers: { 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify(fields),
   });
-  if (reply.status === 401 && form.dataset.webauthn === 'create') location.reload(); // the page asks for authentication first
+  // The session, or the proof for it, has ended: the page leads to what is missing.
+  const isPressed = !fields.automatic && !form.classList.contains('way');
+  if (isPressed && [401, 403].includes(reply.status)) location.reload();
   if (!reply.ok) throw new Refused(String(reply.status));
   return (await reply.json()).public_key;
 }

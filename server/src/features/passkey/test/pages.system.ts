@@ -80,6 +80,14 @@ const stories: readonly Story[] = [
       await at.page.reload();
       await at.press('page.factor.passkey_act');
       await at.sees('page.account.title');
+      // The session ends while the page is open.
+      await at.goTo('/account/passkeys');
+      await at.context.clearCookies({ name: 'session_id' });
+      await at.press('page.passkeys.add_second_factor');
+      await at.seesSignIn();
+      await at.press('page.passkeys.sign_in');
+      await at.sees('page.passkeys.title');
+      await at.goTo('/account');
       await at.goTo('/sign-out');
       await at.press('page.sign_out.act');
       // Simulates a user who picks the passkey in the email field.
