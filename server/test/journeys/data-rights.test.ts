@@ -386,7 +386,8 @@ onEachEngine(needs('the rights of data subjects', 'account-deletion', 'data-expo
         [303, `${way}?return_to=%2Faccount%2Fdata`],
       );
     }
-    assertProblem(await at.get('/profile/export'), 401, 'step_up_required');
+    const { status, body } = await at.get('/profile/export');
+    assert.deepEqual([status, memberOf(body, 'code')], [401, 'step_up_required'], 'a program');
   });
 
   test('a link on a page of another site does not start an export', async () => {
