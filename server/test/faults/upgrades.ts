@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { migratedModules } from '../../src/app/migrations.ts';
 import { migrate, schemaDifferences } from '../../src/db/migrate.ts';
 import type { MigratedModule } from '../../src/db/migration.ts';
@@ -55,6 +56,22 @@ async function assertEither(engine: EngineName, url: string): Promise<boolean> {
   assert.ok(isNew !== isOld);
   assert.equal(users.length, accounts);
   return isNew;
+}
+
+/**
+ * Waits until the server has ended the connections of a killed program: it ends the statement that it runs first, which
+ * may be the commit.
+ */
+async function untilServerEnds(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const others =
+    "select 1 from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
+  try {
+    while ((await client.query(others)).rows.length > 0) await pause(20);
+  } finally {
+    await client.end();
+  }
 }
 
 async function assertFinishes(engine: EngineName, url: string): Promise<void> {
@@ -127,6 +144,7 @@ export function declareUpgrades({
           await Promise.race([ended, pause(randomInt(longestMs))]);
           upgrade.kill('SIGKILL');
           await ended;
+          if (engine === 'postgres') await untilServerEnds(url);
           await assertEither(engine, url);
           await assertFinishes(engine, url);
         });

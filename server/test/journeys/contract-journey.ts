@@ -7,6 +7,7 @@
  * No output means success. The first difference ends it with a sentence that names the step, the request, and what was
  * expected and came instead.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 
 /** As in the original client, whose users have both. */
@@ -14,6 +15,9 @@ const defaults = { email: 'guillaume@holberton.io', password: 'b4l0u', newPasswo
 
 /** Milliseconds: far above the time of a slow password hash; a server that hangs still ends the journey. */
 const timeoutMs = 15_000;
+
+/** Milliseconds for which a request that a busy server asks to repeat is repeated (RFC 9110 §10.2.3). */
+const busyMs = 60_000;
 
 export interface JourneyOptions {
   email?: string;
@@ -132,14 +136,22 @@ async function send(
   const address = addressOf(baseUrl, path);
   const request = `${method} ${address}`;
   try {
-    const response = await fetch(address, {
-      method,
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-      // A URLSearchParams sets the content type of a form, as Python's requests does for `data=`.
-      ...(form !== undefined && { body: new URLSearchParams(form) }),
-      ...(sessionId !== undefined && { headers: { cookie: `session_id=${sessionId}` } }),
-    });
+    const ask = (): Promise<Response> =>
+      fetch(address, {
+        method,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs),
+        // A URLSearchParams sets the content type of a form, as Python's requests does for `data=`.
+        ...(form !== undefined && { body: new URLSearchParams(form) }),
+        ...(sessionId !== undefined && { headers: { cookie: `session_id=${sessionId}` } }),
+      });
+    const latest = Date.now() + busyMs;
+    let response = await ask();
+    while (response.status === 503 && response.headers.has('retry-after') && Date.now() < latest) {
+      await response.arrayBuffer();
+      await pause(Number(response.headers.get('retry-after')) * 1000);
+      response = await ask();
+    }
     const text = await response.text();
     return {
       step,
