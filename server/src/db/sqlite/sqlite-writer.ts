@@ -30,17 +30,34 @@ if (parentPort === null) throw new Error('sqlite-writer.ts runs in a worker thre
 const port = parentPort;
 const { path, busyTimeoutMs, applicationId } = workerData as WriterData; // set by sqlite.ts, which starts this thread
 
+const busy = 5; // SQLITE_BUSY
+const retryMs = 20;
+
 const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
 try {
-  // A new file gets its application id before WAL mode: the id is then in the file itself, where the next start reads it.
-  if (database.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
-    database.exec(`pragma application_id = ${applicationId}`);
-  }
-  // FULL: each commit is flushed before its reply is sent, so that a power failure loses no acknowledged write.
-  database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory');
+  prepareFile();
 } catch (error) {
   database.close(); // leaves no WAL file next to a file that is rejected
   throw error;
+}
+
+/** Marks a new file and switches to WAL. If two connections do so at the same time, SQLite refuses one without waiting. */
+function prepareFile(): void {
+  const latest = Date.now() + busyTimeoutMs;
+  for (;;) {
+    try {
+      // A new file gets its application id before WAL mode: the id is then in the file itself, where the next start reads it.
+      if (database.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
+        database.exec(`pragma application_id = ${applicationId}`);
+      }
+      // FULL: each commit is flushed before its reply is sent, so that a power failure loses no acknowledged write.
+      database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory');
+      return;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== busy || Date.now() >= latest) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
+    }
+  }
 }
 
 const statements = new Map<string, StatementSync>();
