@@ -66,7 +66,7 @@ export function databaseUrl(value: string): string {
   return value;
 }
 
-/** @throws {OptionFault} if a path is one of another program's URLs, which would name an unexpected file here. */
+/** @throws {OptionFault} if a path has the form of another program's URL, which would name another file here. */
 function requireFile(path: string): void {
   const form = 'must be sqlite:<path of a file>';
   requirePath(path, form);

@@ -46,7 +46,7 @@ export async function requireUser(database: Database, email: string): Promise<Us
  */
 export function count(value: string): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0)
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(number))
     throw new InvalidArgumentError('It must be a whole number, 0 or more.');
   return number;
 }

@@ -104,6 +104,8 @@ export interface PageDefinition<View> {
   readonly query?: TObject;
   /** Keys of the messages of `?done=<name>`, which confirm what a form did. */
   readonly done?: Readonly<Record<string, string>>;
+  /** The same for results that are no success, such as a form that came too late. */
+  readonly notDone?: Readonly<Record<string, string>>;
   /** Names of fields that show their own fault; other faults are shown above the page. */
   readonly shows?: readonly string[];
   /** A refusal is shown by the body instead of above it. */

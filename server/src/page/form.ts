@@ -143,6 +143,7 @@ export function refusalOf(t: Translate, problem: Problem | undefined, names: rea
 /** The members of a page that decide how it shows the result of a form. */
 interface ResultPage {
   readonly done?: Readonly<Record<string, string>>;
+  readonly notDone?: Readonly<Record<string, string>>;
   readonly shows?: readonly string[];
   readonly showsRefusal?: boolean;
 }
@@ -156,13 +157,10 @@ interface ResultVisit {
   readonly isUnsent: boolean;
 }
 
-/** Results that are no success. */
-const otherResults: ReadonlySet<string> = new Set(['over', 'late', 'denied', 'unmet']);
-
 /** Returns the notice that says how the form went that led to the page; empty without one. */
 export function resultOf(
   { t, request, query, refusal, isUnsent }: ResultVisit,
-  { done = {}, shows = [], showsRefusal = false }: ResultPage,
+  { done = {}, notDone = {}, shows = [], showsRefusal = false }: ResultPage,
 ): string {
   if (refusal !== undefined) return showsRefusal ? '' : refusalOf(t, refusal.problem, shows);
   if (isUnsent) return notice('fault', t('page.frame.unsent'));
@@ -170,8 +168,9 @@ export function resultOf(
   const isLost = query.note !== undefined || query.done === withoutCookies;
   if (isLost && request.headers.cookie === undefined) return notice('fault', t('page.frame.no_cookies'));
   const { done: name = '' } = query;
-  const key = Object.hasOwn(done, name) ? done[name] : undefined; // `__proto__` is a member of every object
-  return notice(otherResults.has(name) ? 'other' : 'done', key === undefined ? undefined : t(key));
+  // `__proto__` is a member of every object.
+  if (Object.hasOwn(notDone, name)) return notice('other', t(notDone[name] ?? ''));
+  return Object.hasOwn(done, name) ? notice('done', t(done[name] ?? '')) : '';
 }
 
 /** Reasons for which a script cannot use a passkey, by the names that the script gives them. */

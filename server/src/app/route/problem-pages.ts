@@ -53,8 +53,10 @@ export function pageSender(pages: PageKit): ProblemSender {
       answer === undefined
         ? (opener ?? addressOfPage(pages, request))
         : await answer({ problem, request, reply });
-    if (answer !== undefined && page === undefined) return;
-    if (isOpened && answer !== undefined) return void seeOther(reply, page ?? '/');
+    if (answer !== undefined) {
+      if (page === undefined) return; // it has answered
+      if (isOpened) return void seeOther(reply, page);
+    }
     const next = pages.returnTo(request);
     const recovery = isPage ? recoveryPage(problem, request, { page, next }) : undefined;
     if (recovery !== undefined) {

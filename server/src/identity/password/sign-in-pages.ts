@@ -47,6 +47,8 @@ export function signInPages({
       password: 'page.reset.done',
       confirmed: 'page.confirm.done',
       signed_out: 'page.sign_out.done',
+    },
+    notDone: {
       over: 'page.sign_in.signed_out',
       late: 'page.problem.pending_authentication_required',
     },

@@ -79,8 +79,8 @@ export class OneTimeTokens implements Revocable, Purgeable {
 
   /**
    * Issues a token. If three of its kind are live, it replaces the one that expires first: a token of a page, which lives
-   * for minutes, must not revoke the link of a mail. With `replacesAll` it replaces all of them.
-   * Inside a transaction that has locked the user.
+   * for minutes, must not revoke the link of a mail. With `replacesAll` it replaces all of them. Inside a transaction
+   * that has locked the user.
    */
   async issue(
     tx: Database,
@@ -94,8 +94,9 @@ export class OneTimeTokens implements Revocable, Purgeable {
 
   /**
    * Issues the token of a requested mail, and removes the tokens of mails that it replaces. If three of the kind are
-   * live, it replaces the one that expires first, or issues none if the grant does not allow that: a stranger cannot revoke the link
-   * of the owner. Constant work: without a user it stores nothing. Inside a transaction that has locked the user.
+   * live, it replaces the one that expires first, or issues none if the grant does not allow that: a stranger cannot
+   * revoke the link of the owner. Constant work: without a user it stores nothing. Inside a transaction that has locked
+   * the user.
    */
   async issueRequested(
     tx: Database,

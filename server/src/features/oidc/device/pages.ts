@@ -66,11 +66,8 @@ function codePage({ pages, answers, entered }: DevicePageParts): PageRoutes['rou
     },
     subject: (request) => sessionOf(request).id,
     query: Type.Object({ user_code: Type.Optional(formField) }),
-    done: {
-      allowed: 'page.oidc.device_allowed',
-      denied: 'page.oidc.device_denied',
-      unmet: 'page.oidc.device_unmet',
-    },
+    done: { allowed: 'page.oidc.device_allowed' },
+    notDone: { denied: 'page.oidc.device_denied', unmet: 'page.oidc.device_unmet' },
     shows: ['user_code'],
     load: () => undefined,
     body: (visit) => {

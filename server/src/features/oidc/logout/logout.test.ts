@@ -336,7 +336,8 @@ onEachEngine('back-channel logout', (engine) => {
     status = 200;
     assert.equal(await instance().deliver(), 2);
     await assert.rejects(run('retry', 'unknown'), /No logout has the id unknown/);
-    await assert.rejects(run('list', '--limit', 'many'), /whole number/);
+    for (const limit of ['many', '', '1e3', '0x10', '1.5'])
+      await assert.rejects(run('list', '--limit', limit), /whole number/, limit);
   });
 
   test('is found by an index', async () => {
