@@ -18,9 +18,11 @@ onEachEngine('a request whose session ends before its transaction', (engine) => 
   let act: () => Promise<unknown>;
   const countdown: Countdown = { steps: 0, passesTransactions: true, act: async () => void (await act()) };
   before(async () => {
-    const watchDatabase = (database: ConstructorParameters<typeof StepDatabase>[0]): StepDatabase =>
-      new StepDatabase(database, countdown);
-    service = await PublicService.start(engine, {}, { watchDatabase });
+    service = await PublicService.start(
+      engine,
+      {},
+      { watchDatabase: (database) => new StepDatabase(database, countdown) },
+    );
   });
   after(() => service.close());
 

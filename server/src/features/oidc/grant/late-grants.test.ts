@@ -20,9 +20,11 @@ onEachEngine('what is issued while access ends', (engine) => {
   let act: () => Promise<unknown>;
   const countdown: Countdown = { steps: 0, passesTransactions: true, act: async () => void (await act()) };
   before(async () => {
-    const watchDatabase = (database: ConstructorParameters<typeof StepDatabase>[0]): StepDatabase =>
-      new StepDatabase(database, countdown);
-    site = await ProviderSite.open(engine, {}, { watchDatabase });
+    site = await ProviderSite.open(
+      engine,
+      {},
+      { watchDatabase: (database) => new StepDatabase(database, countdown) },
+    );
   });
   after(() => site.close());
 
