@@ -129,10 +129,12 @@ ${origin('logins', measured)}`;
 }
 
 function floodSection(measured: Measured<FloodResult>): string {
-  const { accounts, connections, checksPerSecond, rounds, seconds, hashed, limited } = measured.result;
+  const { accounts, connections, checksPerSecond, rounds, seconds, hashed, grouped, limited } =
+    measured.result;
   const cases: [string, FloodFigures][] = [
     ['SQLite, all hashed', hashed.sqlite],
     ['PostgreSQL, all hashed', hashed.postgres],
+    ...('skipped' in grouped ? [] : [['PostgreSQL, in control groups', grouped] as [string, FloodFigures]]),
     ['SQLite, default limits', limited],
   ];
   const latencyRows = cases.flatMap(([name, figures]) => [
@@ -161,6 +163,8 @@ The flood itself:
 ${table(['', 'hashed/s', 'rejected/s by status', 'rejection p50 / p99 ms', 'MB before / during / after', 'recovery ms checks / login', 'generator late p99 ms'], floodRows)}
 
 *All hashed*: limits so high, and requests from so many addresses, that every attempt costs a hash. *Default limits*: from one address, with the defaults of local mode. Medians of ${rounds} rounds of ${seconds} s idle and ${seconds} s of flood; service, generators and database share all cores. Recovery is the time from the end of the flood until three consecutive windows of 100 ms have a p90 within twice the idle p99, and until a correct login is answered. Every latency includes the delay of the generator itself.
+
+*In control groups*: the same, in alternating rounds, with the service in a control group and PostgreSQL in another, as in containers. Without them, Linux groups processes by their session (\`autogroup\`, sched(7)), and each connection of PostgreSQL is one: so the low priority of the hashing threads does not count against PostgreSQL.${'skipped' in grouped ? ` Skipped: ${grouped.skipped}.` : ''}
 
 ${origin('flood', measured)}`;
 }

@@ -36,6 +36,8 @@ export interface FloodResult {
   readonly checksPerSecond: number;
   readonly rounds: number;
   readonly seconds: number;
+  /** On PostgreSQL, with the service and the database server in a control group each. */
+  readonly grouped: FloodFigures | { readonly skipped: string };
   readonly hashed: Readonly<Record<EngineName, FloodFigures>>;
   readonly limited: FloodFigures;
 }
@@ -50,25 +52,35 @@ const manyAddresses = 200;
 export async function measureFlood(run: Run): Promise<FloodResult> {
   const rounds = run.choose(3, 1);
   const seconds = run.choose(8, 2);
-  const hashed = {
-    sqlite: await measureOne(run, { engine: 'sqlite', environment: wideLimits, rounds, seconds }),
-    postgres: await measureOne(run, { engine: 'postgres', environment: wideLimits, rounds, seconds }),
+  const wide = { environment: wideLimits, rounds, seconds };
+  const sqlite = await measureOne(run, { ...wide, engine: 'sqlite', isGroupedToo: false });
+  const postgres = await measureOne(run, { ...wide, engine: 'postgres', isGroupedToo: true });
+  const limited = await measureOne(run, { ...wide, engine: 'sqlite', environment: {}, isGroupedToo: false });
+  return {
+    accounts,
+    connections,
+    checksPerSecond,
+    rounds,
+    seconds,
+    hashed: { sqlite: sqlite.usual, postgres: postgres.usual },
+    grouped: postgres.grouped,
+    limited: limited.usual,
   };
-  const limited = await measureOne(run, { engine: 'sqlite', environment: {}, rounds, seconds });
-  return { accounts, connections, checksPerSecond, rounds, seconds, hashed, limited };
 }
 
 interface FloodSetting {
   readonly engine: EngineName;
   readonly environment: Readonly<Record<string, string>>;
+  /** Each round is measured a second time, with the service and its database server in a control group each. */
+  readonly isGroupedToo: boolean;
   readonly rounds: number;
   readonly seconds: number;
 }
 
 async function measureOne(
   run: Run,
-  { engine, environment, rounds, seconds }: FloodSetting,
-): Promise<FloodFigures> {
+  { engine, environment, isGroupedToo, rounds, seconds }: FloodSetting,
+): Promise<{ readonly usual: FloodFigures; readonly grouped: FloodResult['grouped'] }> {
   // On all cores, as it runs in production: the hashing threads then compete with the thread that answers.
   const subject = await startService(run, {
     url: await run.database(engine, accounts),
@@ -76,11 +88,12 @@ async function measureOne(
     pinned: false,
     environment,
   });
+  const { pid } = subject.program;
   await runLoad(
     {
       mode: 'closed',
       port: subject.port,
-      pid: subject.program.pid,
+      pid,
       requests: subject.checks,
       connections: checkConnections,
       seconds: 1,
@@ -88,14 +101,26 @@ async function measureOne(
     },
     undefined,
   );
-  const figures: FloodFigures[] = [];
+  const usual: FloodFigures[] = [];
+  const grouped: FloodFigures[] = [];
+  let skipped = 'not measured';
   const limits = environment === wideLimits ? 'every attempt is hashed' : 'default limits';
+  const once = (): Promise<FloodFigures> =>
+    floodOnce(subject, seconds, environment === wideLimits ? manyAddresses : 1);
   for (let round = 1; round <= rounds; round += 1) {
     run.say(`flood on ${engine}, ${limits}, round ${round} of ${rounds}`);
-    figures.push(await floodOnce(subject, seconds, environment === wideLimits ? manyAddresses : 1));
+    usual.push(await once());
+    if (!isGroupedToo) continue;
+    run.say(`the same in control groups, round ${round} of ${rounds}`);
+    const figures = await run.inControlGroups(pid, once);
+    if ('skipped' in figures) skipped = figures.skipped;
+    else grouped.push(figures);
   }
   await subject.program.stop();
-  return medianFigures(figures);
+  return {
+    usual: medianFigures(usual),
+    grouped: grouped.length === 0 ? { skipped } : medianFigures(grouped),
+  };
 }
 
 /** What is measured begins so long after the load does: a generator compiles its code in its first second. */

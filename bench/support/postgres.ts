@@ -12,12 +12,15 @@ export interface Postgres {
   readonly createDatabase: (name: string) => Promise<string>;
   /** Moves the server to these cores, with the connections that it accepts from then on; not a given server. */
   readonly useCores: (cores: string) => void;
+  /** The first process of the server; `undefined` for a given server. */
+  readonly pid: number | undefined;
   readonly stop: () => Promise<void>;
 }
 
 /** Starts a server in the folder; or uses an existing server unchanged. */
 export async function startPostgres(folder: string, given: string | undefined): Promise<Postgres> {
-  if (given !== undefined) return overServer(given, { useCores: () => {}, stop: async () => {} });
+  if (given !== undefined)
+    return overServer(given, { useCores: () => {}, pid: undefined, stop: async () => {} });
   const databaseDir = join(folder, 'postgres', 'data');
   await mkdir(join(folder, 'postgres'), { recursive: true });
   for (const path of [folder, join(folder, 'postgres')]) await chmod(path, 0o755); // as root, the server runs as another user
@@ -40,13 +43,14 @@ export async function startPostgres(folder: string, given: string | undefined): 
   const pid = Number((await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n', 1)[0]);
   return overServer(`postgres://postgres:postgres@127.0.0.1:${port}/postgres`, {
     useCores: (cores) => moveToCores(cores, pid),
+    pid,
     stop: () => server.stop(),
   });
 }
 
 async function overServer(
   url: string,
-  { useCores, stop }: Pick<Postgres, 'useCores' | 'stop'>,
+  { useCores, pid, stop }: Pick<Postgres, 'useCores' | 'pid' | 'stop'>,
 ): Promise<Postgres> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -63,6 +67,7 @@ async function overServer(
       return database.href;
     },
     useCores,
+    pid,
     async stop() {
       for (const name of made) await client.query(`drop database if exists ${name} with (force)`);
       await client.end();

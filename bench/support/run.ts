@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fillDatabase } from './accounts.ts';
+import { makeControlGroups, type ControlGroups } from './control-groups.ts';
 import { findCores, type Cores } from './cores.ts';
 import { killPrograms } from './program.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
@@ -27,6 +28,7 @@ export class Run {
   readonly #databaseUrl: string | undefined;
   readonly #databases = new Map<string, Promise<string>>();
   #postgres: Promise<Postgres> | undefined;
+  #groups: ControlGroups | { readonly skipped: string } | undefined;
   #files = 0;
 
   private constructor(folder: string, { quick, databaseUrl }: RunOptions) {
@@ -67,6 +69,27 @@ export class Run {
     if (cores !== undefined) (await this.#postgres)?.useCores(cores);
   }
 
+  /**
+   * Measures while a service and PostgreSQL are in a control group each, as in containers.
+   * Returns the reason if that is not possible here.
+   */
+  async inControlGroups<T>(
+    service: number,
+    measure: () => Promise<T>,
+  ): Promise<T | { readonly skipped: string }> {
+    const groups = (this.#groups ??= makeControlGroups());
+    if ('skipped' in groups) return groups;
+    const postgres = (await this.#postgres)?.pid;
+    groups.move(service, 'service');
+    if (postgres !== undefined) groups.move(postgres, 'postgres');
+    try {
+      return await measure();
+    } finally {
+      groups.move(service, 'root');
+      if (postgres !== undefined) groups.move(postgres, 'root');
+    }
+  }
+
   /** A database of the service with this many users and sessions, created at first use. */
   database(engine: EngineName, accounts: number): Promise<string> {
     const key = `${engine}-${accounts}`;
@@ -87,6 +110,7 @@ export class Run {
     killPrograms();
     const postgres = await this.#postgres?.catch(() => undefined);
     await postgres?.stop();
+    if (this.#groups !== undefined && 'remove' in this.#groups) this.#groups.remove();
     await rm(this.folder, { recursive: true, force: true });
   }
 
