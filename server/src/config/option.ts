@@ -12,12 +12,18 @@ export interface OptionContext {
   readonly valueOf: <T>(row: OptionRow<T>) => T;
 }
 
+/** Reads the text of a value. @throws {OptionFault} if it is invalid. */
+export interface OptionParser<T> {
+  (value: string): T;
+  /** Says in a sentence of docs/reference/configuration.md which values are accepted, if they can be listed. */
+  readonly accepts?: string;
+}
+
 /** One option. */
 export interface OptionRow<T> {
   /** Name of the environment variable, and of the key in a configuration file. */
   readonly env: string;
-  /** Reads the value. @throws {OptionFault} if it is invalid. */
-  readonly parse: (value: string) => T;
+  readonly parse: OptionParser<T>;
   /** Describes the option in one or two sentences. */
   readonly says: string;
   readonly default: (context: OptionContext) => T;

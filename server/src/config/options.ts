@@ -84,7 +84,7 @@ export const coreOptions = {
   databasePooler: option<Pooler>({
     env: 'DATABASE_POOLER',
     parse: oneOf('auto', 'none', 'session', 'transaction'),
-    says: 'Pooler between the service and PostgreSQL, such as PgBouncer: none, or the mode of its pool. auto notices a pooler and uses it as in transaction mode, which works in both modes; session is faster where it is the mode of the pool.',
+    says: 'Pooler between the service and PostgreSQL, such as PgBouncer: `none`, or the mode of its pool. `auto` detects a pooler and uses it as in transaction mode, which works in both modes; `session` is faster if it is the mode of the pool.',
     default: () => 'auto',
   }),
   databaseConnections: option({
@@ -111,13 +111,13 @@ export const coreOptions = {
   logLevel: option({
     env: 'LOG_LEVEL',
     parse: oneOf('debug', 'info', 'warn', 'error', 'silent'),
-    says: 'Log level: debug logs every request, info only those that change something or fail.',
+    says: 'Log level: `debug` logs every request, `info` only those that change something or fail.',
     default: () => 'info',
   }),
   logFormat: option({
     env: 'LOG_FORMAT',
     parse: oneOf('auto', 'json', 'pretty'),
-    says: 'Log format: JSON lines, or readable text; auto uses readable text on a terminal.',
+    says: 'Log format: `json` for JSON lines, `pretty` for readable text; `auto` uses `pretty` on a terminal and otherwise `json`.',
     default: () => 'auto',
   }),
   auditDays: option({
@@ -145,7 +145,7 @@ export const coreOptions = {
     parse: mailSender,
     says: 'Sender of emails: one address, or "Name <address>". A domain with letters outside ASCII is sent in punycode.',
     default: () => undefined,
-    defaultSays: 'none',
+    defaultSays: 'none; required with `SMTP_URL`',
   }),
   mailEhloName: option<string | undefined>({
     env: 'MAIL_EHLO_NAME',
@@ -201,7 +201,7 @@ export const coreOptions = {
   globalLimitPerMinute: option({
     env: 'GLOBAL_LIMIT_PER_MINUTE',
     parse: integer(minLimit, maxLimit),
-    says: 'Rate limit for all addresses together, in units per minute and process. It is counted separately for requests that hash a password, that send an email, and that verify a factor, token or code. It slows down attacks that try few passwords on many accounts from many addresses.',
+    says: 'Rate limit for all addresses together, in units per minute and process. It is counted separately for requests that hash a password, that send an email, that begin a sign-in for an application, and that verify a factor, token or code. It slows down attacks that try few passwords on many accounts from many addresses.',
     default: ({ valueOf }) => unitsPerThread * valueOf(hashThreads),
     defaultSays: '3000 per hashing thread (`HASH_THREADS`)',
   }),

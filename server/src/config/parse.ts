@@ -2,6 +2,7 @@
 // that states which values are valid; the caller puts the name of the option in front of it.
 import { isIP } from 'node:net';
 import { KeysRefused, parseKeys } from '../kit/keyring.ts';
+import type { OptionParser } from './option.ts';
 import ipaddr from 'ipaddr.js';
 
 /** The value of an option is invalid; the message completes "NAME …". */
@@ -31,14 +32,15 @@ export function listenHost(value: string): string {
 }
 
 /** Returns a parser of whole numbers from `min` to `max`. */
-export function integer(min: number, max: number): (value: string) => number {
-  return (value) => {
+export function integer(min: number, max: number): OptionParser<number> {
+  const parse = (value: string): number => {
     const number = Number(value);
     if (!/^\d+$/.test(value) || number < min || number > max) {
       throw new OptionFault(`must be a whole number from ${min} to ${max}`);
     }
     return number;
   };
+  return Object.assign(parse, { accepts: `From ${min} to ${max}.` });
 }
 
 /** Parses the beginning of the names of cookies. It cannot be one that browsers treat specially, such as `__Host-`. */
@@ -62,12 +64,13 @@ export function flag(value: string): boolean {
 }
 
 /** Returns a parser of the given words. */
-export function oneOf<Word extends string>(...words: readonly Word[]): (value: string) => Word {
-  return (value) => {
+export function oneOf<Word extends string>(...words: readonly Word[]): OptionParser<Word> {
+  const parse = (value: string): Word => {
     const word = words.find((candidate) => candidate === value);
     if (word === undefined) throw new OptionFault(`must be one of ${words.join(', ')}`);
     return word;
   };
+  return Object.assign(parse, { accepts: `One of ${words.map((word) => `\`${word}\``).join(', ')}.` });
 }
 
 /** Returns whether a host name or address is loopback: its traffic never leaves the machine. */

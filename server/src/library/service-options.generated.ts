@@ -19,7 +19,7 @@ export interface ServiceOptions {
   readonly HOST?: string | undefined;
 
   /**
-   * Port to listen on; 0 chooses a free port. Default: `5000`.
+   * Port to listen on; 0 chooses a free port. From 0 to 65535. Default: `5000`.
    */
   readonly PORT?: string | undefined;
 
@@ -40,14 +40,14 @@ export interface ServiceOptions {
   readonly DATABASE_URL_FILE?: string | undefined;
 
   /**
-   * Pooler between the service and PostgreSQL, such as PgBouncer: none, or the mode of its pool. auto notices
-   * a pooler and uses it as in transaction mode, which works in both modes; session is faster where it is the
-   * mode of the pool. Default: `auto`.
+   * Pooler between the service and PostgreSQL, such as PgBouncer: `none`, or the mode of its pool. `auto`
+   * detects a pooler and uses it as in transaction mode, which works in both modes; `session` is faster if it
+   * is the mode of the pool. One of `auto`, `none`, `session`, `transaction`. Default: `auto`.
    */
   readonly DATABASE_POOLER?: string | undefined;
 
   /**
-   * Maximum number of connections to PostgreSQL of each process. Default: `10`.
+   * Maximum number of connections to PostgreSQL of each process. From 2 to 1000. Default: `10`.
    */
   readonly DATABASE_CONNECTIONS?: string | undefined;
 
@@ -65,23 +65,25 @@ export interface ServiceOptions {
   readonly SECRET_KEY_FILE?: string | undefined;
 
   /**
-   * Log level: debug logs every request, info only those that change something or fail. Default: `info`.
+   * Log level: `debug` logs every request, `info` only those that change something or fail. One of `debug`,
+   * `info`, `warn`, `error`, `silent`. Default: `info`.
    */
   readonly LOG_LEVEL?: string | undefined;
 
   /**
-   * Log format: JSON lines, or readable text; auto uses readable text on a terminal. Default: `auto`.
+   * Log format: `json` for JSON lines, `pretty` for readable text; `auto` uses `pretty` on a terminal and
+   * otherwise `json`. One of `auto`, `json`, `pretty`. Default: `auto`.
    */
   readonly LOG_FORMAT?: string | undefined;
 
   /**
-   * Days for which audit events are kept. Default: `400`.
+   * Days for which audit events are kept. From 1 to 3650. Default: `400`.
    */
   readonly AUDIT_DAYS?: string | undefined;
 
   /**
    * Number of audit events that are kept, about 500 bytes each. Above it the oldest are removed, even if they
-   * are younger than AUDIT_DAYS. Default: `10000000`.
+   * are younger than AUDIT_DAYS. From 1000 to 1000000000. Default: `10000000`.
    */
   readonly AUDIT_EVENTS?: string | undefined;
 
@@ -97,7 +99,7 @@ export interface ServiceOptions {
 
   /**
    * Sender of emails: one address, or "Name <address>". A domain with letters outside ASCII is sent in
-   * punycode. Default: none.
+   * punycode. Default: none; required with `SMTP_URL`.
    */
   readonly MAIL_FROM?: string | undefined;
 
@@ -208,33 +210,33 @@ export interface ServiceOptions {
   /**
    * Rate limit per IP address (per /64 for IPv6), in units per minute. A login costs 3, setting a password 3,
    * verifying a code 3, a registration 5, requesting an emailed token 5, any other change 1; reading is free.
-   * Default: 60 in public mode, 600 in local mode.
+   * From 10 to 1000000000. Default: 60 in public mode, 600 in local mode.
    */
   readonly ADDRESS_LIMIT_PER_MINUTE?: string | undefined;
 
   /**
-   * Rate limit per IPv6 /56 network, which one subscriber has, in units per minute. Default: 4 times
-   * `ADDRESS_LIMIT_PER_MINUTE`.
+   * Rate limit per IPv6 /56 network, which one subscriber has, in units per minute. From 10 to 1000000000.
+   * Default: 4 times `ADDRESS_LIMIT_PER_MINUTE`.
    */
   readonly IPV6_56_LIMIT_PER_MINUTE?: string | undefined;
 
   /**
    * Rate limit per IPv6 /48 network, which one organization or a part of a provider has, in units per minute.
-   * Default: 16 times `ADDRESS_LIMIT_PER_MINUTE`.
+   * From 10 to 1000000000. Default: 16 times `ADDRESS_LIMIT_PER_MINUTE`.
    */
   readonly IPV6_48_LIMIT_PER_MINUTE?: string | undefined;
 
   /**
    * Rate limit for all addresses together, in units per minute and process. It is counted separately for
-   * requests that hash a password, that send an email, and that verify a factor, token or code. It slows down
-   * attacks that try few passwords on many accounts from many addresses. Default: 3000 per hashing thread
-   * (`HASH_THREADS`).
+   * requests that hash a password, that send an email, that begin a sign-in for an application, and that
+   * verify a factor, token or code. It slows down attacks that try few passwords on many accounts from many
+   * addresses. From 10 to 1000000000. Default: 3000 per hashing thread (`HASH_THREADS`).
    */
   readonly GLOBAL_LIMIT_PER_MINUTE?: string | undefined;
 
   /**
    * Pages and lists that one account may read per minute and process; one session gets half of it. Session
-   * checks are not counted. Default: `240`.
+   * checks are not counted. From 10 to 1000000000. Default: `240`.
    */
   readonly ACCOUNT_READS_PER_MINUTE?: string | undefined;
 
@@ -245,24 +247,25 @@ export interface ServiceOptions {
   readonly HSTS_SUBDOMAINS?: string | undefined;
 
   /**
-   * Number of threads that hash passwords, at the lowest priority. Default: the number of cores.
+   * Number of threads that hash passwords, at the lowest priority. From 1 to 256. Default: the number of
+   * cores.
    */
   readonly HASH_THREADS?: string | undefined;
 
   /**
-   * Memory of one argon2id hash, in KiB. A hash made with less is upgraded at the next login. Default:
-   * `19456`.
+   * Memory of one argon2id hash, in KiB. A hash made with less is upgraded at the next login. From 19456 to
+   * 1048576. Default: `19456`.
    */
   readonly HASH_MEMORY_KIB?: string | undefined;
 
   /**
-   * Number of passes of one argon2id hash. Default: `2`.
+   * Number of passes of one argon2id hash. From 2 to 100. Default: `2`.
    */
   readonly HASH_PASSES?: string | undefined;
 
   /**
-   * Second factors: off, optional (required of users who have one) or required of every user. With required,
-   * a user without one can only enroll one. Default: `optional`.
+   * Second factors: `off`, `optional` (required of users who have one) or `required` of every user, so that a
+   * user without one can only enroll one. One of `off`, `optional`, `required`. Default: `optional`.
    */
   readonly SECOND_FACTOR?: string | undefined;
 
@@ -273,8 +276,8 @@ export interface ServiceOptions {
   readonly REVEAL_ACCOUNTS?: string | undefined;
 
   /**
-   * Who creates accounts. open: anyone. closed: only the operator, with `bienvenue user add` or the library;
-   * every way to register answers `sign_up_closed`. Default: `open`.
+   * Who creates accounts. `open`: anyone. `closed`: only the operator, with `bienvenue user add` or the
+   * library; every way to register answers `sign_up_closed`. One of `open`, `closed`. Default: `open`.
    */
   readonly SIGN_UP?: string | undefined;
 
@@ -286,7 +289,7 @@ export interface ServiceOptions {
 
   /**
    * Minimum length of a new password, in characters. Public mode requires at least 15, or 8 if every user
-   * must have a second factor. Default: 1 in local mode; in public mode 15, or 8 with
+   * must have a second factor. From 1 to 64. Default: 1 in local mode; in public mode 15, or 8 with
    * `SECOND_FACTOR=required`.
    */
   readonly PASSWORD_MIN_LENGTH?: string | undefined;
@@ -299,19 +302,20 @@ export interface ServiceOptions {
   readonly PASSWORD_BLOCKLIST?: string | undefined;
 
   /**
-   * Minutes for which a password reset token is valid. Default: `60`.
+   * Minutes for which a password reset token is valid. From 5 to 1440. Default: `60`.
    */
   readonly RESET_TOKEN_MINUTES?: string | undefined;
 
   /**
-   * How a password reset token is delivered: in the reply, for development, or by email. Public mode allows
-   * mail only. Default: reply in local mode, mail in public mode.
+   * How a password reset token is delivered: in the `reply`, for development, or by `mail`. Public mode
+   * allows `mail` only. One of `reply`, `mail`. Default: reply in local mode, mail in public mode.
    */
   readonly RESET_TOKEN_BY?: string | undefined;
 
   /**
    * Days for which a cookie marks a browser as known after a login. On a known browser, failed attempts from
-   * other places do not lock out the user. 0 turns this off. Default: 180 in public mode, 0 in local mode.
+   * other places do not lock out the user. 0 turns this off. From 0 to 400. Default: 180 in public mode, 0 in
+   * local mode.
    */
   readonly KNOWN_DEVICE_DAYS?: string | undefined;
 
@@ -333,23 +337,24 @@ export interface ServiceOptions {
   readonly EMAIL_SIGN_IN?: string | undefined;
 
   /**
-   * Maximum age of a session, in days. Default: `30`.
+   * Maximum age of a session, in days. From 1 to 365. Default: `30`.
    */
   readonly SESSION_DAYS?: string | undefined;
 
   /**
-   * Days without a request after which a session ends. Default: `7`.
+   * Days without a request after which a session ends. From 1 to 365. Default: `7`.
    */
   readonly SESSION_IDLE_DAYS?: string | undefined;
 
   /**
-   * Maximum number of sessions per user; a new session beyond it ends the oldest. Default: `50`.
+   * Maximum number of sessions per user; a new session beyond it ends the oldest. From 1 to 1000. Default:
+   * `50`.
    */
   readonly SESSIONS_PER_USER?: string | undefined;
 
   /**
    * Days for which a user can choose not to be asked for the second factor on a device. A change of the
-   * password or of an authenticator ends this. 0 always asks. Default: `0`.
+   * password or of an authenticator ends this. 0 always asks. From 0 to 90. Default: `0`.
    */
   readonly REMEMBERED_DEVICE_DAYS?: string | undefined;
 
@@ -379,8 +384,9 @@ export interface ServiceOptions {
   readonly BREACH_CHECK_URL?: string | undefined;
 
   /**
-   * Whether users may register with, or change to, an email of a disposable email service. The list is
-   * included. Existing accounts are not affected. Default: `allowed`.
+   * Whether users may register with, or change to, an address of a disposable email service: `refused`
+   * rejects them. The list is included. Existing accounts are not affected. One of `allowed`, `refused`.
+   * Default: `allowed`.
    */
   readonly DISPOSABLE_EMAILS?: string | undefined;
 }

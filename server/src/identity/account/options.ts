@@ -12,7 +12,7 @@ export const accountOptions = {
   signUp: option<'open' | 'closed'>({
     env: 'SIGN_UP',
     parse: oneOf('open', 'closed'),
-    says: 'Who creates accounts. open: anyone. closed: only the operator, with `bienvenue user add` or the library; every way to register answers `sign_up_closed`.',
+    says: 'Who creates accounts. `open`: anyone. `closed`: only the operator, with `bienvenue user add` or the library; every way to register answers `sign_up_closed`.',
     default: () => 'open',
   }),
   emailConfirmation: option({

@@ -33,7 +33,7 @@ export const passwordOptions = {
   resetTokenBy: option({
     env: 'RESET_TOKEN_BY',
     parse: oneOf('reply', 'mail'),
-    says: 'How a password reset token is delivered: in the reply, for development, or by email. Public mode allows mail only.',
+    says: 'How a password reset token is delivered: in the `reply`, for development, or by `mail`. Public mode allows `mail` only.',
     default: ({ isPublic }) => (isPublic ? 'mail' : 'reply'),
     defaultSays: 'reply in local mode, mail in public mode',
   }),

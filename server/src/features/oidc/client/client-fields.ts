@@ -30,7 +30,7 @@ export const clientFields = {
   }),
   post_logout_redirect_uris: field({
     read: list(() => undefined),
-    says: 'Where users may return after sign-out. The same forms.',
+    says: 'Where users may return after sign-out. The same rules apply.',
     defaultSays: 'none',
   }),
   backchannel_logout_uri: field({
@@ -83,7 +83,7 @@ export const clientFields = {
   }),
   id_token_signed_response_alg: field<SigningAlg>({
     read: oneOf('RS256', 'ES256'),
-    says: 'Algorithm of its ID tokens.',
+    says: 'Algorithm of its ID tokens: `RS256` or `ES256`.',
     defaultSays: '`RS256`',
   }),
   first_party: field({
@@ -115,7 +115,7 @@ export const clientFields = {
     read: list((entry) =>
       /^(?=\S)[^\p{C}]{1,100}(?<=\S)$/u.test(entry) ? undefined : 'is not a name of 1 to 100 characters',
     ),
-    says: 'Only users with one of these groups may use it: `groups` of their public metadata, a list of texts.',
+    says: 'Only users with one of these groups may use it: `groups` of their public metadata, a list of strings.',
     defaultSays: 'all users',
   }),
   skip_pkce: field({
@@ -140,23 +140,27 @@ export const clientFields = {
   }),
   access_token_seconds: field({
     read: integer(60, 3600),
-    says: 'Lifetime of access tokens. That of a resource takes precedence.',
+    says: 'Lifetime of access tokens, from 60 to 3600. That of a resource takes precedence.',
     defaultSays: '600',
   }),
-  id_token_seconds: field({ read: integer(60, 3600), says: 'Lifetime of ID tokens.', defaultSays: '600' }),
+  id_token_seconds: field({
+    read: integer(60, 3600),
+    says: 'Lifetime of ID tokens, from 60 to 3600.',
+    defaultSays: '600',
+  }),
   refresh_idle_days: field({
     read: integer(1, yearDays),
-    says: 'Days without use after which a refresh token expires.',
+    says: 'Days without use after which a refresh token expires, from 1 to 365.',
     defaultSays: '30',
   }),
   refresh_max_days: field({
     read: integer(1, 2 * yearDays),
-    says: 'Days after the sign-in after which refresh tokens end in any case.',
+    says: 'Days after the sign-in after which refresh tokens end in any case, from 1 to 730.',
     defaultSays: '180',
   }),
   refresh_grace_seconds: field({
     read: integer(0, 300),
-    says: 'How long a replaced refresh token still returns its successor, for replies that were lost. 0 never does.',
+    says: 'How long a replaced refresh token still returns its successor, in case a reply is lost, from 0 to 300. 0 never does.',
     defaultSays: '30',
   }),
 } as const;

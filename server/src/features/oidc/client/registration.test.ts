@@ -384,6 +384,27 @@ test('the reference has each field with its description and its default', () => 
   assert.deepEqual(rows.slice(0, written.length), written);
 });
 
+test('the description of each field names the values that it accepts', () => {
+  const said = (text: string): readonly string[] => text.match(/\w+/g) ?? [];
+  const limited = [...Object.entries(clientFields), ...Object.entries(resourceFields)].flatMap(
+    ([name, { read, says }]) => {
+      const faults: string[] = [];
+      read('no such value', (fault) => faults.push(fault));
+      const [, words = '', min = '', max = ''] =
+        /^must be (?:one of (.+)|a whole number from (\d+) to (\d+))$/.exec(faults.join('\n')) ?? [];
+      const values = [...words.split(', '), min, max].filter((value) => value !== '');
+      return values.length === 0
+        ? []
+        : [{ name, missing: values.filter((value) => !said(says).includes(value)) }];
+    },
+  );
+  assert.ok(limited.length > 8, 'the fields are found');
+  assert.deepEqual(
+    limited.filter(({ missing }) => missing.length > 0),
+    [],
+  );
+});
+
 test('a name has something to see, and nothing that is invisible or turns the text around', () => {
   const named = (name: string): string[] => [
     ...clientFaults({ ...wiki, name }),

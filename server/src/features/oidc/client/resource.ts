@@ -33,12 +33,12 @@ export const resourceFields = {
   }),
   alg: field<SigningAlg>({
     read: oneOf('ES256', 'RS256'),
-    says: 'Algorithm of its JWTs.',
+    says: 'Algorithm of its JWTs: `ES256` or `RS256`.',
     defaultSays: '`ES256`',
   }),
   token_seconds: field({
     read: integer(30, maxOpaqueSeconds),
-    says: `Lifetime of its access tokens; ${maxJwtSeconds} at most for \`jwt\`.`,
+    says: `Lifetime of its access tokens, from 30 to ${maxOpaqueSeconds}; ${maxJwtSeconds} at most for \`jwt\`.`,
     defaultSays: '600, or 300 for `jwt`',
   }),
 } as const;
