@@ -38,7 +38,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/configuration.md', configurationManual()],
     ['server/src/library/service-options.generated.ts', serviceOptions()],
     ['docs/reference/problems.md', problemManual()],
-    ['docs/reference/http.md', httpManual(local, open)],
+    ['docs/reference/http.md', await httpManual(local, open)],
     ['docs/reference/command-line.md', await commandLineReference()],
     ['docs/reference/events.md', eventReference()],
     ['docs/reference/password-hashes.md', hashReference()],
@@ -47,15 +47,21 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   ]);
 }
 
-/** Every route except the mailbox exists in this mode. The generator sends nothing. */
-const publicMode: Environment = {
+/** Public mode with the default of every other option. The generator sends nothing. */
+const barePublicMode: Environment = {
   PUBLIC_URL: 'https://accounts.example.org',
   SMTP_URL: 'smtp://127.0.0.1:25',
   MAIL_FROM: 'accounts@example.org',
+};
+/** Options that add routes. */
+const routeOptions: Environment = {
+  EMAIL_CONFIRMATION: 'true',
   EMAIL_SIGN_IN: 'true',
   REMEMBERED_DEVICE_DAYS: '30',
   PASSKEY_ORIGINS: 'https://app.example.org',
 };
+/** Every route except the mailbox exists in this mode. */
+const publicMode: Environment = { ...barePublicMode, ...routeOptions };
 
 /** The description of a service. */
 interface Described {
@@ -103,15 +109,27 @@ function routeList(local: readonly RouteEntry[], open: readonly RouteEntry[]): s
   ].join('\n');
 }
 
-function routeLine({ access, cost, method, url, isCountedRead }: RouteEntry): string {
+function routeLine({ access, cost, method, url, isCountedRead }: ListedRoute): string {
   const line = [access.padEnd(10), `cost ${cost}`.padEnd(8), method.padEnd(7), url].join(' ');
   return isCountedRead ? `${line}  (a read)` : line;
 }
 
-function httpManual(local: Described, open: Described): string {
-  const keys = new Set(local.routes.map(routeLine));
-  const always = new Set<ListedRoute>(open.routes.filter((route) => keys.has(routeLine(route))));
-  return httpReference(open.openapi, open.routes, (route) => !always.has(route));
+async function httpManual(local: Described, open: Described): Promise<string> {
+  const always = new Set(local.routes.map(routeLine));
+  const settings: { readonly when: string; readonly keys: ReadonlySet<string> }[] = [];
+  for (const [when, environment] of [
+    ['in public mode', barePublicMode],
+    ...Object.entries(routeOptions).map(([name, value]) => [`with \`${name}\``, { [name]: value }] as const),
+  ] as const) {
+    const { routes } = await describe(environment);
+    settings.push({ when, keys: new Set(routes.map(routeLine)) });
+  }
+  return httpReference(open.openapi, open.routes, (route) => {
+    const line = routeLine(route);
+    if (always.has(line)) return undefined;
+    const whens = settings.filter(({ keys }) => keys.has(line)).map(({ when }) => when);
+    return `Only ${whens.join(' or ')}.`;
+  });
 }
 
 /** Headings of the options of the core, each with the first option of its section. Modules have sections of their own. */

@@ -18,6 +18,7 @@ export interface ListedRoute {
 interface Schema {
   readonly type?: string;
   readonly const?: unknown;
+  readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly items?: Schema;
@@ -82,11 +83,11 @@ const commonProblems: readonly ProblemCode[] = [
   'internal_error',
 ];
 
-/** The reference of all routes; `isOptional` says which exist only with an option or in one mode. */
+/** The reference of all routes; `conditionOf` says when a route exists that does not always exist. */
 export function httpReference(
   { paths = {} }: Description,
   routes: readonly ListedRoute[],
-  isOptional: (route: ListedRoute) => boolean,
+  conditionOf: (route: ListedRoute) => string | undefined,
 ): string {
   const sections = new Map<string, string[]>();
   for (const route of routes.filter(({ method, isPage }) => method !== 'HEAD' && !isPage)) {
@@ -95,7 +96,7 @@ export function httpReference(
     if (operation === undefined) continue;
     const name = `/${path.split('/')[1] ?? ''}`;
     const section = sections.get(name) ?? [];
-    section.push(operationText(route, path, operation, isOptional(route)));
+    section.push(operationText(route, path, operation, conditionOf(route)));
     sections.set(name, section);
   }
   const used = new Set(routes.map(({ access }) => access));
@@ -120,7 +121,11 @@ function intro(levels: typeof accessLevels): string {
     '<!-- Written by `npm run generate` from the routes and their schemas. -->',
     '',
     'Send fields as `application/x-www-form-urlencoded`, `multipart/form-data` or JSON. Replies are JSON. `GET /openapi.json` has the',
-    'same description as OpenAPI 3.1. Replies and names of the original exercise never change.',
+    'same description as OpenAPI 3.1. Replies and names of the original exercise never change. [OpenID provider](oidc.md) describes',
+    'the endpoints below `/oauth`.',
+    '',
+    'A login sets the session cookie `session_id`, in public mode `__Host-session_id`; send it with each request. Some replies set',
+    'a new one, so store the cookie of every reply.',
     '',
     'Each route has an access level:',
     '',
@@ -128,9 +133,10 @@ function intro(levels: typeof accessLevels): string {
     '|---|---|',
     ...levels.map(([level, means]) => `| \`${level}\` | ${means} |`),
     '',
-    'Its cost counts toward the [limits of the network](limits.md#limits), and a read toward the limit of the account. A rejected request answers with a',
-    '[problem](problems.md). Each route below lists the problems that follow from its access level, body and cost; its own rules can add',
-    `others of that list. Every route can answer ${codes(commonProblems)}.`,
+    'The cost of a request counts toward the [limits of the network](limits.md#limits), and a read toward the limit of the account.',
+    'A rejected request is answered with a [problem](problems.md). Each route below lists the problems that follow from its access',
+    'level, body and cost. Its own rules can answer with other problems, such as `token_invalid` for a wrong token. Every route can',
+    `answer ${codes(commonProblems)}.`,
   ].join('\n');
 }
 
@@ -138,10 +144,9 @@ function operationText(
   { method, access, cost, isCountedRead }: ListedRoute,
   path: string,
   { summary = '', parameters = [], requestBody, responses = {} }: Operation,
-  isOptional: boolean,
+  condition: string | undefined,
 ): string {
   const body = requestBody?.content?.['application/json']?.schema;
-  const availability = isOptional ? ' Available in one mode or with an option only.' : '';
   const fields = [
     ...parameters.map(({ in: place, name, required = false, schema, description }) =>
       fieldRow(
@@ -165,7 +170,7 @@ function operationText(
   ];
   return [
     `### \`${method} ${path}\``,
-    `${sentence(summary)}${availability}`,
+    `${sentence(summary)}${condition === undefined ? '' : ` ${condition}`}`,
     `Access: \`${access}\`. Cost: ${isCountedRead ? 'a read' : cost}.`,
     ...(fields.length === 0
       ? []
@@ -197,6 +202,7 @@ function replyLine(status: string, schema: Schema | undefined): string {
 function typeText(schema: Schema): string {
   const { type = 'any', properties, required = [], items, anyOf } = schema;
   if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
   if (anyOf !== undefined) return [...new Set(anyOf.map(typeText))].join(' | ');
   if (type === 'array')
     return items === undefined ? 'array' : `(${typeText(items)})[]`.replace(/^\((\w+)\)/, '$1');

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Command } from 'commander';
 import { createProgram } from '../src/cli/cli.ts';
+import type { Description } from '../../tools/http-reference.ts';
 import { anchorsOf, listPages, readPage, relativeLinks } from './support/document.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -97,6 +98,23 @@ describe('the Markdown files', () => {
     );
     assert.deepEqual(faults, []);
   });
+});
+
+test('each field of a request has a description', () => {
+  const { paths } = JSON.parse(readPage('openapi.json')) as Description; // our own file
+  const fields = Object.entries(paths ?? {}).flatMap(([path, operations]) =>
+    Object.entries(operations).flatMap(([method, { parameters = [], requestBody }]) => [
+      ...parameters.map(({ name, description }) => [`${method} ${path} ${name}`, description] as const),
+      ...Object.entries(requestBody?.content?.['application/json']?.schema?.properties ?? {}).map(
+        ([name, { description }]) => [`${method} ${path} ${name}`, description] as const,
+      ),
+    ]),
+  );
+  assert.ok(fields.length > 40, 'they are read');
+  assert.deepEqual(
+    fields.flatMap(([field, description = '']) => (description === '' ? [field] : [])),
+    [],
+  );
 });
 
 describe('docs/adding-a-feature.md', () => {

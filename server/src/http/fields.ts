@@ -19,6 +19,12 @@ export const password = Type.String({
   pattern: noNul,
   description: 'Password',
 });
+export const newPassword = Type.String({ ...password, description: 'New password' });
+/** Password of a signed-in user. */
+export const currentPassword = Type.String({
+  ...password,
+  description: 'Current password; an account without one needs recent authentication instead',
+});
 export const token = Type.String({
   minLength: 1,
   maxLength: tokenCharacters,
@@ -27,7 +33,11 @@ export const token = Type.String({
 });
 
 /** Handle of a resource in a path. The limit is far above real handles, so that an unknown one answers `not_found`. */
-export const handle = Type.String({ maxLength: 300, pattern: noNul });
+export const handle = Type.String({
+  maxLength: 300,
+  pattern: noNul,
+  description: 'Id, as the list shows it',
+});
 
 /** Maximum length of a proof field in UTF-16 code units: a WebAuthn response with its attestation is the longest. */
 export const maxProofUnits = 12_000;

@@ -25,7 +25,7 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (scope) => {
     {
       schema: {
         summary: 'Describes a problem',
-        params: Type.Object({ code: Type.String() }),
+        params: Type.Object({ code: Type.String({ description: 'Code of a problem' }) }),
         response: { 200: ProblemDescription },
       },
     },

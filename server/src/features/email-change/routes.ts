@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { email, EmailMessage, password, token } from '../../http/fields.ts';
+import { currentPassword, email, EmailMessage, token } from '../../http/fields.ts';
 import { costing, hashCost, mailCost } from '../../http/limit/limits.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../../identity/browser-cookies.ts';
 import { sessionOf } from '../../identity/session/guard.ts';
@@ -24,15 +24,15 @@ export function emailChangeRoutes({
         config: hashing(mailCost),
         schema: {
           summary: 'Requests a change of the email address; requires the current password',
-          body: Type.Object({ email, password: Type.Optional(password) }),
+          body: Type.Object({ email, password: Type.Optional(currentPassword) }),
           response: { 200: EmailMessage },
         },
       },
       async (request, reply) => {
-        const { email: typed, password: currentPassword } = request.body;
+        const { email: typed, password: current } = request.body;
         const address = requireEmailAddress(typed);
         const source = initiatingSourceOf(request);
-        await emailChange.request(sessionOf(request), { address, password: currentPassword }, source);
+        await emailChange.request(sessionOf(request), { address, password: current }, source);
         cookies.setRequest(reply, source);
         return { email: address.text, message: 'confirmation token sent' };
       },

@@ -80,8 +80,13 @@ export function totpRoutes({
         schema: {
           summary: 'Confirms an authenticator app with its first code',
           body: Type.Object({
-            id: Type.String({ ...handle, minLength: 1, maxLength: 64 }),
-            code: Type.String({ minLength: 1, maxLength: 32 }),
+            id: Type.String({
+              ...handle,
+              minLength: 1,
+              maxLength: 64,
+              description: 'Id of the reply to `POST`',
+            }),
+            code: Type.String({ minLength: 1, maxLength: 32, description: 'Code that the app shows' }),
           }),
           response: { 200: Message },
         },

@@ -22,10 +22,10 @@ const DetailsReply = Type.Object({
 });
 
 /** Rejects NUL: it ends a string in some libraries. The rule rejects the rest, with its reason. */
-const Text = Type.String({ maxLength: 2200, pattern: '^[^\\u0000]*$' });
+const text = { maxLength: 2200, pattern: '^[^\\u0000]*$' };
 const Changes = Type.Object({
-  name: Type.Optional(Text),
-  picture: Type.Optional(Text),
+  name: Type.Optional(Type.String({ ...text, description: 'Name, at most 200 characters' })),
+  picture: Type.Optional(Type.String({ ...text, description: 'https address of a picture' })),
 });
 
 /** The routes, at the access level `session`. */

@@ -3,7 +3,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';
 import { requireEmailAddress } from '../../user/email-address.ts';
-import { Credentials, email, EmailMessage, LoginReply, password, token } from '../../http/fields.ts';
+import {
+  Credentials,
+  currentPassword,
+  email,
+  EmailMessage,
+  LoginReply,
+  newPassword,
+  token,
+} from '../../http/fields.ts';
 import { initiatingSourceOf, type BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from '../session/guard.ts';
 import { sendLogin, loginBody } from '../sign-in/guard.ts';
@@ -19,7 +27,9 @@ const ResetReply = Type.Object({
   message: Type.Optional(Type.String()),
 });
 
-const keeps = Type.Optional(Type.Union([Type.Boolean(), Type.Literal('true')]));
+const keeps = Type.Union([Type.Boolean(), Type.Literal('true')], {
+  description: '`true`: keeps the other sessions and the access of programs',
+});
 
 /** Login by password, at the access level `open`. */
 export function passwordLoginRoutes({
@@ -90,7 +100,7 @@ export function passwordResetRoutes({
         config: hashing(hashCost),
         schema: {
           summary: 'Sets a new password with a reset token',
-          body: Type.Object({ email, reset_token: token, new_password: password }),
+          body: Type.Object({ email, reset_token: token, new_password: newPassword }),
           response: { 200: EmailMessage },
         },
       },
@@ -122,11 +132,11 @@ export function passwordRoutes({
       {
         config: hashing(2 * hashCost),
         schema: {
-          summary: 'Changes the password; requires the current one; `keep_others` keeps other access',
+          summary: 'Changes the password, and ends the other sessions of the user',
           body: Type.Object({
-            password: Type.Optional(password),
-            new_password: password,
-            keep_others: keeps,
+            password: Type.Optional(currentPassword),
+            new_password: newPassword,
+            keep_others: Type.Optional(keeps),
           }),
           response: { 200: EmailMessage },
         },

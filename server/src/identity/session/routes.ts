@@ -65,8 +65,13 @@ export function sessionRoutes({
       '/sessions',
       {
         schema: {
-          summary: "Logs out; with `others=true` ends the user's other sessions instead",
-          querystring: Type.Object({ others: Type.Optional(Type.Literal('true')) }),
+          summary:
+            "Logs out; with `others=true` ends the user's other sessions instead. A client that accepts JSON gets 200, any other one 302 to `/`",
+          querystring: Type.Object({
+            others: Type.Optional(
+              Type.Literal('true', { description: 'Ends the other sessions, and keeps this one' }),
+            ),
+          }),
           response: { 200: Message, 302: Message },
         },
       },

@@ -67,7 +67,9 @@ export function applicationRoutes({
       {
         schema: {
           summary: 'Removes the access of an application, with its tokens',
-          params: Type.Object({ client_id: handle }),
+          params: Type.Object({
+            client_id: Type.String({ ...handle, description: 'Client id of the application' }),
+          }),
           response: { 200: Message },
         },
       },
