@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Command } from 'commander';
 import { createProgram } from '../src/cli/cli.ts';
+import * as library from '../src/index.ts';
 import type { Description } from '../../tools/http-reference.ts';
 import { anchorsOf, listPages, readPage, relativeLinks } from './support/document.ts';
 
@@ -98,6 +99,18 @@ describe('the Markdown files', () => {
     );
     assert.deepEqual(faults, []);
   });
+});
+
+test('the reference of the library names each export, and each method of its classes', () => {
+  const page = readPage('docs/reference/library.md');
+  const methodsOf = (one: { readonly prototype: object }): string[] =>
+    Object.getOwnPropertyNames(one.prototype).filter((name) => name !== 'constructor');
+  const names = [...Object.keys(library), ...methodsOf(library.Auth), ...methodsOf(library.DB)];
+  assert.ok(names.length > 35, 'they are read');
+  assert.deepEqual(
+    names.filter((name) => !new RegExp(`\\b${name}\\b`).test(page)),
+    [],
+  );
 });
 
 test('each field of a request has a description', () => {
