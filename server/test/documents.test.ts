@@ -1,7 +1,7 @@
 // Checks the documentation without running it: links, pages, commands, scripts and log lines that it names.
 import assert from 'node:assert/strict';
 import { existsSync, globSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Command } from 'commander';
 import { createProgram } from '../src/cli/cli.ts';
@@ -126,6 +126,16 @@ test('each field of a request has a description', () => {
   assert.ok(fields.length > 40, 'they are read');
   assert.deepEqual(
     fields.flatMap(([field, description = '']) => (description === '' ? [field] : [])),
+    [],
+  );
+});
+
+test('CONTRIBUTING.md lists each folder of the sources', () => {
+  const [, layout = ''] = readPage('CONTRIBUTING.md').split('server/src/\n');
+  const folders = globSync('server/src/*/', { cwd: root }).map((path) => `${basename(path)}/`);
+  assert.ok(folders.length > 10, 'they are read');
+  assert.deepEqual(
+    folders.filter((name) => !layout.includes(` ${name}`)),
     [],
   );
 });
