@@ -26,7 +26,7 @@ export const deletionEvents = defineEvents('account-deletion', {
     vocabulary: 'user_updated',
     outcome: 'success',
     shownAs: 'account',
-    says: 'The user closed the account. It is deleted 14 days later, and can be opened again by mail until then.',
+    says: 'The user closed the account. It is removed 14 days later, and can be reopened by email until then.',
     mail: deletionRequestedMail,
   },
   reopening_offered: {
@@ -39,13 +39,13 @@ export const deletionEvents = defineEvents('account-deletion', {
     vocabulary: 'user_updated',
     outcome: 'success',
     shownAs: 'account',
-    says: 'A closed account was opened again by mail.',
+    says: 'A closed account was reopened by email.',
     mail: defineNotice('deletion_undone'),
   },
   account_deleted: {
     vocabulary: 'user_deleted',
     outcome: 'success',
     shownAs: 'hidden',
-    says: 'A closed account was deleted when its time was up.',
+    says: 'A closed account was removed after the 14 days.',
   },
 });

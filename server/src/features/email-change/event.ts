@@ -27,7 +27,7 @@ export const emailChangeEvents = defineEvents('email-change', {
     vocabulary: 'authn_token_created',
     outcome: 'success',
     shownAs: 'address',
-    says: 'The user asked for another address. If it is free, it was mailed a token.',
+    says: 'The user requested another address. If it is free, a token was emailed to it.',
   },
   email_changed: {
     vocabulary: 'user_updated',

@@ -35,14 +35,14 @@ export const accountEvents = defineEvents('account', {
     vocabulary: 'authn_token_created',
     outcome: 'success',
     shownAs: 'mail',
-    says: 'Another mail to confirm the address was requested.',
+    says: 'Another email to confirm the address was requested.',
   },
   email_verification_request_refused: {
     vocabulary: 'authn_token_created',
     outcome: 'failure',
     shownAs: 'hidden',
     insteadOf: 'email_verification_requested',
-    says: 'A mail to confirm an address was requested for an account that needs none, or for no account.',
+    says: 'An email to confirm an address was requested for an account that needs none, or for an address without an account.',
   },
   email_verified: {
     vocabulary: 'user_updated',
@@ -54,7 +54,7 @@ export const accountEvents = defineEvents('account', {
     vocabulary: 'user_updated',
     outcome: 'success',
     shownAs: 'address',
-    says: 'The operator or a program marked the address as confirmed. What was registered with it and did not stand ended.',
+    says: 'The operator or a program marked the address as confirmed. All registrations of the address ended, except one that became the account.',
   },
   attempts_reset: {
     vocabulary: 'user_updated',
@@ -67,7 +67,7 @@ export const accountEvents = defineEvents('account', {
     vocabulary: 'authn_password_change',
     outcome: 'success',
     shownAs: 'password',
-    says: 'The owner of the address set a new password with the confirmation. What was registered before ended.',
+    says: 'The owner of the address set a new password with the confirmation. All earlier registrations of the address ended.',
   },
   registration_password_wrong: {
     vocabulary: 'authn_login_fail',

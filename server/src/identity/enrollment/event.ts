@@ -71,7 +71,7 @@ export const enrollmentEvents = defineEvents('enrollment', {
     vocabulary: 'user_updated',
     outcome: 'success',
     shownAs: 'factor',
-    says: 'The owner undid the first second factor by mail. All sessions were ended; the password must be reset.',
+    says: 'The owner undid the first second factor by email. All sessions were ended; the password must be reset.',
     mail: defineNotice('factor_undone'),
   },
   factors_reset: {

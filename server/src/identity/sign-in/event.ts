@@ -14,7 +14,7 @@ export const signInEvents = defineEvents('sign-in', {
     vocabulary: 'authn_login_fail',
     outcome: 'failure',
     shownAs: 'refusal',
-    says: 'A first factor other than a password was refused, or opens no session.',
+    says: 'A first factor other than a password was refused, or did not lead to a session.',
     remedy: 'An authenticator that was removed from the account is also removed from the browser or phone.',
     facts: { factor: 'text' },
   },

@@ -5,7 +5,7 @@ export const stepUpEvents = defineEvents('step-up', {
     vocabulary: 'authn_login_success',
     outcome: 'success',
     shownAs: 'sign_in',
-    says: 'A signed-in user confirmed with this factor that it is them.',
+    says: 'A signed-in user authenticated again with this factor.',
     facts: { factor: 'text' },
   },
 });

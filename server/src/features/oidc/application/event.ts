@@ -6,7 +6,7 @@ export const applicationEvents = defineEvents('application', {
     vocabulary: 'user_updated',
     outcome: 'success',
     shownAs: 'account',
-    says: 'The user took the access of an application, the target, away. Its tokens have ended.',
+    says: 'The user removed the access of an application, which is the target. Its tokens have ended.',
     facts: { name: 'text' },
   },
 });

@@ -17,7 +17,7 @@ export const interactionEvents = defineEvents('interaction', {
     vocabulary: 'user_updated',
     outcome: 'success',
     shownAs: 'account',
-    says: 'The user allowed an application, the target, to see data of the account.',
+    says: 'The user allowed an application, which is the target, to see data of the account.',
     facts: { name: 'text' },
   },
 });
