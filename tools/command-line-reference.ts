@@ -10,10 +10,18 @@ export async function commandLineReference(): Promise<string> {
     [
       '# Command line',
       '<!-- Written by `npm run generate` from the commands in server/src/cli. -->',
+      'How to run `bienvenue` depends on how the service is installed ([Deploy](../guides/deploy.md#install)):',
       [
-        'Run the commands in the checkout as `node_modules/.bin/bienvenue` or `npx bienvenue`. They work on the data of a running service,',
-        'which notices changes with its next request. Options of the service are environment variables: see',
-        '[Configuration](configuration.md).',
+        '| installation | command |',
+        '|---|---|',
+        '| checkout | `npx bienvenue` in the folder of the checkout |',
+        '| systemd | `sudo /opt/bienvenue/deploy/bienvenue` |',
+        '| Docker | `docker exec -it bienvenue node server/bin/bienvenue.js`, where `bienvenue` is the name of the container |',
+      ].join('\n'),
+      [
+        'Commands work on the data of a running service, which notices changes with its next request. Run them with the same options',
+        'as the service, which are environment variables ([Configuration](configuration.md)): without them, a command uses the data in',
+        '`./data`.',
       ].join('\n'),
       [
         'Each command that uses data prints the database on standard error; standard output is for its result. Only `serve` creates',

@@ -67,7 +67,7 @@ export async function run(argv: readonly string[], input: ProgramInput): Promise
 /** Returns the program with the command of this name; if there is none, with all commands. */
 export async function createProgram(input: ProgramInput, name = ''): Promise<Command> {
   const program = new Command('bienvenue')
-    .description('A user authentication service: register, log in, log out, profile, reset the password.')
+    .description('Runs and operates Bienvenue, a user authentication service.')
     .version(version(), '-V, --version', 'print the version')
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(add --help for usage)')

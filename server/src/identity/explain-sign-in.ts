@@ -63,7 +63,7 @@ function state({ deleteAt, disabledAt }: AccountFacts, email: string): Finding |
     return {
       code: 'disabled',
       hinders: 'sign_in',
-      means: `The account is disabled since ${formatInstant(disabledAt)}.`,
+      means: `The account has been disabled since ${formatInstant(disabledAt)}.`,
       remedy: `bienvenue user enable ${email}`,
     };
   return undefined;
@@ -217,7 +217,7 @@ function mails({ mails: stored }: AccountFacts): readonly Finding[] {
           code: 'mail_given_up',
           hinders: 'part',
           means: `The email ${kind} was given up and did not arrive.${why}`,
-          remedy: 'Mend the mail server (bienvenue doctor); then the user requests another one.',
+          remedy: 'Correct the mail server (bienvenue doctor); then the user requests another one.',
         },
       ];
     return [

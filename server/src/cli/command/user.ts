@@ -156,7 +156,7 @@ function setDisabled(command: Command, context: CommandContext, name: 'disable' 
 function setUser(command: Command, context: CommandContext): void {
   command
     .command('set <email>')
-    .description('set the name, external id or metadata of a user; empty text removes one')
+    .description('set the name, picture, external id or metadata of a user; empty text removes one')
     .option('--name <text>', 'the name that applications show')
     .option('--picture <url>', 'https address of a picture')
     .option('--external-id <id>', 'identifier of the user in another system, unique')

@@ -32,7 +32,9 @@ function clientsOf({ db, clock, events, options }: RegistryCommandParts): Client
 }
 
 export function clientCommand(context: Context): Command {
-  const command = new Command('client').description('register the applications that sign users in here');
+  const command = new Command('client').description(
+    'register, change, list and remove the applications that sign users in here',
+  );
   const subs = [addCommand, setCommand, listCommand, showCommand, rotateCommand, removeCommand, applyCommand];
   for (const sub of subs) command.addCommand(sub(context).exitOverride());
   return command;

@@ -18,7 +18,9 @@ function resourcesOf({ db, clock, events, options }: RegistryCommandParts): Reso
 }
 
 export function resourceCommand(context: FeatureCommandContext<RegistryCommandParts>): Command {
-  const command = new Command('resource').description('register the APIs that accept access tokens');
+  const command = new Command('resource').description(
+    'register, change, list and remove the APIs that accept access tokens',
+  );
 
   addFlags(command.command('add <identifier>'), resourceFields, resourceFlags)
     .description('register a resource by its URI, the audience of its tokens')
