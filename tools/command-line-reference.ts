@@ -19,9 +19,9 @@ export async function commandLineReference(): Promise<string> {
         '| Docker | `docker exec -it bienvenue node server/bin/bienvenue.js`, where `bienvenue` is the name of the container |',
       ].join('\n'),
       [
-        'Commands work on the data of a running service, which notices changes with its next request. Run them with the same options',
-        'as the service, which are environment variables ([Configuration](configuration.md)): without them, a command uses the data in',
-        '`./data`.',
+        'Commands work on the data of a running service, which notices changes with its next request. In a checkout, set the same',
+        'environment variables for the command as for the service ([Configuration](configuration.md)): without them, it uses the data',
+        'in `./data`.',
       ].join('\n'),
       [
         'Each command that uses data prints the database on standard error; standard output is for its result. Only `serve` creates',
