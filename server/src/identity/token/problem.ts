@@ -3,7 +3,7 @@ import { defineProblems } from '../../kit/problem.ts';
 const tokenProblems = defineProblems('token', {
   token_invalid: {
     status: 403,
-    title: 'The token is unknown, already used, expired, or issued for another account',
+    title: 'The token is unknown, already used, expired, or issued for another account; request a new one',
   },
   same_browser_required: {
     status: 403,
