@@ -216,6 +216,17 @@ onEachEngine('a login', (engine) => {
     });
   });
 
+  test('at the limit of sessions ends the replaced session, not one of another device', async () => {
+    const { auth, clock } = await withBob({ sessionsPerUser: 2 });
+    const other = (await auth.logIn(email, password))?.token;
+    clock.advance(minuteMs);
+    const sessionToken = (await auth.logIn(email, password))?.token ?? '';
+    const login = await auth.logIn(email, password, { actor: 'anonymous', sessionToken });
+    assert.ok(login?.token);
+    assert.ok(await auth.getSession(other), 'of another device');
+    assert.equal(await auth.getSession(sessionToken), undefined);
+  });
+
   test('writes only unreadable stored hashes to the log', async () => {
     const logged: unknown[][] = [];
     const log = { ...silentLog, error: (...line: unknown[]) => void logged.push(line) };

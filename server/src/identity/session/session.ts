@@ -41,6 +41,15 @@ export interface SessionLife {
   readonly perUser: number;
 }
 
+/** A session to add. */
+interface NewSession {
+  /** The factors that were verified for it. */
+  readonly uses?: readonly FactorUse[];
+  /** The session that it replaces, also one of another user. */
+  readonly replaced?: Session | undefined;
+  readonly source: ClientSource;
+}
+
 /** Longest life of a session that ends with its browser: browsers that restore their tabs keep its cookie. */
 const browserSessionMs = 12 * hourMs;
 /** How long another instance may know that a session was used before it has written so. */
@@ -72,12 +81,13 @@ export class Sessions {
 
   /**
    * Adds a session and returns its token; `undefined` if the password has changed since `user` was read, or the user
-   * was removed or disabled. Inside a transaction.
+   * was removed or disabled. Ends `replaced`, the previous session of the browser, and the oldest ones beyond the limit.
+   * Inside a transaction.
    */
   async add(
     tx: Database,
     user: User,
-    { uses = [], source }: { readonly uses?: readonly FactorUse[]; readonly source: ClientSource },
+    { uses = [], replaced, source }: NewSession,
   ): Promise<string | undefined> {
     const { id, secretHash, token } = createToken(sessionKind);
     const { id: userId, passwordChangedAt } = user;
@@ -99,6 +109,8 @@ export class Sessions {
     });
     if (!isAdded) return undefined;
     await updateSignedIn(tx, userId, now);
+    // Before the limit is applied: otherwise a session on another device would end in its place.
+    if (replaced !== undefined) await this.#endings.endReplaced(tx, replaced.id, source);
     await this.#endings.endBeyond(tx, userId, { newest: id, kept: this.life.perUser }, source);
     return token;
   }
@@ -204,11 +216,6 @@ export class Sessions {
   /** Ends one session by its handle; returns false if no session has it. */
   end(id: string, source: ClientSource): Promise<boolean> {
     return this.#endings.end(id, source);
-  }
-
-  /** Ends the session that a sign-in replaces, if it still exists. Inside the transaction of the sign-in. */
-  endReplaced(tx: Database, { id }: Session, source: ClientSource): Promise<void> {
-    return this.#endings.endReplaced(tx, id, source);
   }
 
   /** Ends another session of the session's user; returns false if the user has no session with this handle. */

@@ -260,9 +260,8 @@ export class SignIn {
     const { events } = this.#context;
     const { sessions, devices } = this.#needs;
     const userId = user.id;
-    const token = await sessions.add(tx, user, { uses, source });
+    const token = await sessions.add(tx, user, { uses, replaced, source });
     if (token === undefined) return undefined;
-    if (replaced !== undefined) await sessions.endReplaced(tx, replaced, source);
     const factors = uses.map(({ factor }) => factor);
     await events.emit(tx, signInEvents.signed_in, { user, facts: { factors }, source });
     await sessions.recordCreation(tx, user, source);
