@@ -6,7 +6,7 @@ import { addressOf, field, hidden } from '../../http/markup.ts';
 import { toFactorLabel } from '../../http/fields.ts';
 import { costing, hashCost } from '../../http/limit/limits.ts';
 import type { Translate } from '../../http/pages.ts';
-import { problemText } from '../../page/form.ts';
+import { faultOf, problemText } from '../../page/form.ts';
 import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { withTimes } from '../../page/time.ts';
@@ -122,7 +122,7 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
               refusal &&
               (refusal.problem.code === 'factor_invalid'
                 ? t('page.totp.wrong')
-                : problemText(t, refusal.problem)),
+                : (faultOf(t, refusal.problem, 'code') ?? problemText(t, refusal.problem))),
           })}
           !${field({
             name: 'name',

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { Secret } from 'otpauth';
 import { secondMs } from '../../kit/clock.ts';
+import { isProblem } from '../../kit/problem.ts';
 import { codeAt, decodeBase32 } from '../../../test/support/authenticator-app.ts';
 import { testClock } from '../../../test/support/clock.ts';
 import { onEachEngine, useDatabase } from '../../../test/support/engines.ts';
@@ -50,6 +51,19 @@ onEachEngine('an authenticator app', (engine) => {
       assert.equal(await totp.check(user, code), undefined, 'RFC 6238 §5.2: not a second time');
     });
   }
+
+  test('beyond the limit is refused as such, and not as a wrong code', async () => {
+    const { totp, user } = await appAt(59);
+    const { database } = opened();
+    const confirmNew = async (): Promise<void> => {
+      const { id, secret } = await totp.begin(user, 'x');
+      const code = codeAt(decodeBase32(secret), 59 * secondMs);
+      await database.transaction((tx) => totp.confirm(tx, user, { id, code }));
+    };
+    for (let n = 2; n <= 10; n += 1) await confirmNew();
+    await assert.rejects(confirmNew(), (error) => isProblem(error, 'invalid_request'));
+    assert.equal((await totp.list(user.id)).length, 10);
+  });
 
   test('a colon in the name of the service leaves the issuer of the key URI, which apps would reject', async () => {
     const { user } = await appAt(1);

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import type { Clock } from '../../kit/clock.ts';
 import { minuteMs, secondMs } from '../../kit/clock.ts';
 import { generateUuid } from '../../kit/id.ts';
-import { Problem } from '../../kit/problem.ts';
+import { fieldProblem, Problem } from '../../kit/problem.ts';
 import { normalizeCode } from '../../kit/text/typed-code.ts';
 import type { Database } from '../../db/database.ts';
 import type { User } from '../../user/user.ts';
@@ -126,14 +126,16 @@ export class Totp extends TotpData implements SecondFactor {
 
   /**
    * Confirms a seed with its first code. Call inside the transaction of the change of factors.
-   * @throws {Problem} factor_invalid if the code is wrong, or the seed has expired or is confirmed already.
+   * @throws {Problem} factor_invalid if the code is wrong, or the seed has expired or is confirmed already;
+   *   invalid_request if the user has as many authenticators as allowed.
    */
   async confirm(tx: Database, user: User, { id, code, name }: FirstCode): Promise<void> {
     const now = this.#options.clock();
     const row = await findPending(tx, user.id, id, now - pendingMs);
     const step = row && this.#stepOf(row, code);
-    if ((await listAuthenticators(tx, user.id)).length >= maxPerUser || step === undefined)
-      throw new Problem('factor_invalid');
+    if (step === undefined) throw new Problem('factor_invalid');
+    if ((await listAuthenticators(tx, user.id)).length >= maxPerUser)
+      throw fieldProblem('code', `exceeds the limit of ${maxPerUser} authenticator apps`, 'too_many');
     if (!(await confirmAuthenticator(tx, { id, step, now }))) throw new Problem('factor_invalid');
     if (name !== undefined) await renameAuthenticator(tx, id, name);
   }
