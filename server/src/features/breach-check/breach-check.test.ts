@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { minuteMs } from '../../kit/clock.ts';
+import { hourMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { testClock } from '../../../test/support/clock.ts';
 import { BreachCheck } from './breach-check.ts';
@@ -186,16 +186,19 @@ describe('the breach check', () => {
     assert.equal(logged.length, 1);
   });
 
-  test('logs an outage once in ten minutes', async () => {
+  test('logs an outage once a minute, also after the clock was set back', async () => {
     handle = answering('', 500);
     const one = check();
     for (let i = 0; i < 5; i += 1) await one.reasonAgainst('password');
-    clock.advance(10 * minuteMs - 1);
+    clock.advance(minuteMs - 1);
     await one.reasonAgainst('password');
     assert.equal(logged.length, 1);
     clock.advance(1);
     await one.reasonAgainst('password');
     assert.equal(logged.length, 2);
+    clock.advance(-hourMs);
+    await one.reasonAgainst('password');
+    assert.equal(logged.length, 3);
   });
 });
 

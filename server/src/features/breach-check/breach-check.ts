@@ -4,7 +4,8 @@
 // If the service fails, the password is accepted.
 import { hash } from 'node:crypto';
 import type { Clock } from '../../kit/clock.ts';
-import { minuteMs, secondMs } from '../../kit/clock.ts';
+import { secondMs } from '../../kit/clock.ts';
+import { LogThrottle } from '../../kit/log-throttle.ts';
 import type { Log } from '../../kit/log.ts';
 import type { PasswordCheck } from '../../user/password-rule.ts';
 
@@ -20,8 +21,6 @@ const prefixDigits = 5;
 const timeoutMs = 2 * secondMs;
 /** Answers have some 2,000 lines of 40 characters; this is ten times as many. */
 const maxCharacters = 1_000_000;
-/** Interval of the log entry about an outage, which would otherwise repeat for each registration. */
-const tellMs = 10 * minuteMs;
 
 /** 35 hex digits and the number of occurrences; 0 marks padding. */
 const line = /^(?<suffix>[0-9A-F]{35}):(?<count>\d+)$/i;
@@ -29,14 +28,13 @@ const line = /^(?<suffix>[0-9A-F]{35}):(?<count>\d+)$/i;
 export class BreachCheck implements PasswordCheck {
   readonly finds = 'breached';
   readonly #base: string;
-  readonly #clock: Clock;
   readonly #log: Log;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  readonly #logThrottle: LogThrottle;
 
   constructor({ url, clock, log }: BreachCheckOptions) {
     this.#base = url.href.replace(/\/+$/, '');
-    this.#clock = clock;
     this.#log = log;
+    this.#logThrottle = new LogThrottle(clock);
   }
 
   /** `undefined` also if the service failed. */
@@ -72,11 +70,10 @@ export class BreachCheck implements PasswordCheck {
   }
 
   #logFailure(error: unknown): void {
-    const now = this.#clock();
-    if (now - this.#toldAt < tellMs) return;
-    this.#toldAt = now;
+    const count = this.#logThrottle.take('outage');
+    if (count === 0) return;
     this.#log.warn(
-      { err: error, url: this.#base },
+      { err: error, url: this.#base, count },
       'Passwords are accepted without a breach check: BREACH_CHECK_URL does not answer correctly',
     );
   }
