@@ -13,7 +13,7 @@ export type { ListedSession, Session } from './identity/session/session-entry.ts
 export type { SessionSummary } from './identity/session/store.ts';
 export type { FactorUse } from './identity/factor/factor-use.ts';
 export { Auth, type AuthOptions } from './library/auth.ts';
-export type { ClientSource, PasswordHasher, PasswordMatch } from './identity/context.ts';
+export type { ClientSource, PasswordHasher } from './identity/context.ts';
 export type { ActorKind, AuditSource } from './audit/event.ts';
 export type { Login } from './identity/sign-in/sign-in.ts';
 export type { Reopening } from './identity/sign-in/closed-accounts.ts';
@@ -31,7 +31,13 @@ export {
 export type { AddressRule, EmailAddress } from './user/email-address.ts';
 export { InvalidRequest, NoResultFound, ValueError, type User } from './user/user.ts';
 export { isKnownHash } from './hash/format.ts';
-export { hashPassword, Hasher, type HashCost, type HasherOptions, type Verification } from './hash/hasher.ts';
+export {
+  hashPassword,
+  Hasher,
+  type HashCost,
+  type HasherOptions,
+  type PasswordMatch,
+} from './hash/hasher.ts';
 export type { Clock } from './kit/clock.ts';
 export { generateUuid } from './kit/id.ts';
 export type { Log } from './kit/log.ts';

@@ -6,6 +6,9 @@ import { secondMs } from '../kit/clock.ts';
 import { maxPasswordUnits } from '../kit/text/text-length.ts';
 import { HashPool } from './hash-pool.ts';
 import type { Match } from './hash-worker.ts';
+import type { PasswordMatch } from './stored-hash.ts';
+
+export type { PasswordMatch };
 
 /** Cost of argon2id (RFC 9106 §3.1). */
 export interface HashCost {
@@ -32,17 +35,6 @@ export interface HasherOptions {
    * a connection on which nothing is sent.
    */
   readonly maxTotalMs?: number;
-}
-
-export interface Verification {
-  readonly matches: boolean;
-  /** The hash has another algorithm, a lower cost or no normal form of the password: hash the password again. */
-  readonly outdated: boolean;
-  /**
-   * Why the stored hash cannot be verified. The user can never sign in with it, so callers log it. It contains no part of
-   * the hash or the password.
-   */
-  readonly unreadable?: string;
 }
 
 const noMatch: Match = { matches: false };
@@ -105,7 +97,7 @@ export class Hasher {
     hashed: string | null | undefined,
     password: string,
     { isAdmitted = false } = {},
-  ): Promise<Verification> {
+  ): Promise<PasswordMatch> {
     if (!isAdmitted) this.#pool.requireCapacity();
     const outdated = this.isOutdated(hashed);
     const { isAsTyped, ...match } =

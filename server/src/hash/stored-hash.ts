@@ -6,6 +6,18 @@
 /** Returns whether a password matches the hash; compares in constant time. Blocks the thread while it computes. */
 export type Check = (password: string) => boolean | Promise<boolean>;
 
+/** Result of the comparison of a password with a stored hash. */
+export interface PasswordMatch {
+  readonly matches: boolean;
+  /** The hash has another algorithm, a lower cost or no normal form of the password: hash the password again. */
+  readonly outdated: boolean;
+  /**
+   * Why the stored hash cannot be verified. The user can never sign in with it, so callers log it. It contains no part of
+   * the hash or the password.
+   */
+  readonly unreadable?: string;
+}
+
 /** A format of stored hashes. */
 export interface HashFormat {
   /** Products that write it, for the reference. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';
+import type { PasswordMatch } from '../hash/stored-hash.ts';
 import type { AuditSource } from '../audit/event.ts';
 import type { AddressRule } from '../user/email-address.ts';
 import type { PasswordRule } from '../user/password-rule.ts';
@@ -57,14 +58,6 @@ export interface PasswordHasher {
   requireCapacity(): void;
   /** Ends the hashing threads. */
   close(): Promise<void>;
-}
-
-export interface PasswordMatch {
-  readonly matches: boolean;
-  /** True if the hash has an older method or a lower cost than the current one. */
-  readonly outdated: boolean;
-  /** Reason if the stored hash cannot be verified at all; without parts of the hash or the password. */
-  readonly unreadable?: string;
 }
 
 /** Dependencies and options that all rules share. */

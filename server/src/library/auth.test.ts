@@ -7,7 +7,7 @@ import { contentsOf } from '../../test/support/contents.ts';
 import { onEachEngine } from '../../test/support/engines.ts';
 import { cheapHashing } from '../../test/support/hashing.ts';
 import { useAuth } from '../../test/support/auth.ts';
-import { Hasher, type Verification } from '../hash/hasher.ts';
+import { Hasher, type PasswordMatch } from '../hash/hasher.ts';
 import { programSource } from '../audit/event.ts';
 import { modules } from '../app/modules.ts';
 import { dayMs } from '../kit/clock.ts';
@@ -39,7 +39,7 @@ class CountingHasher extends Hasher {
     return super.hash(text);
   }
 
-  override verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
+  override verify(...asked: Parameters<Hasher['verify']>): Promise<PasswordMatch> {
     this.verified.push(asked[0]);
     return super.verify(...asked);
   }

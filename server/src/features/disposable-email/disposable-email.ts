@@ -3,9 +3,6 @@
 import { fieldProblem } from '../../kit/problem.ts';
 import type { AddressRule } from '../../user/email-address.ts';
 
-/** Allows every address. */
-export const anyAddress: AddressRule = async () => {};
-
 /**
  * Rejects addresses of disposable email services and of their subdomains, because such services accept mail for any
  * subdomain. The domains come from a list, so a determined attacker finds one that is missing.

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import bcrypt from '@node-rs/bcrypt';
 import { modules } from '../../app/modules.ts';
 import type { AuditEvent } from '../../audit/event.ts';
-import { Hasher, type Verification } from '../../hash/hasher.ts';
+import { Hasher, type PasswordMatch } from '../../hash/hasher.ts';
 import { dayMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { isProblem, Problem } from '../../kit/problem.ts';
@@ -32,7 +32,7 @@ class FailingHasher extends Hasher {
     super.requireCapacity();
   }
 
-  override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
+  override async verify(...asked: Parameters<Hasher['verify']>): Promise<PasswordMatch> {
     this.#fail('verify');
     return super.verify(...asked);
   }

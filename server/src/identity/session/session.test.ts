@@ -6,7 +6,7 @@ import { Recorder } from '../../../test/support/recorder.ts';
 import { anyHash, cheapHashing } from '../../../test/support/hashing.ts';
 import { useAuth, type AuthUnderTest } from '../../../test/support/auth.ts';
 import { reasonIn } from '../../../test/support/traces.ts';
-import { Hasher, type Verification } from '../../hash/hasher.ts';
+import { Hasher, type PasswordMatch } from '../../hash/hasher.ts';
 import { dayMs, hourMs, minuteMs } from '../../kit/clock.ts';
 import { silentLog } from '../../kit/log.ts';
 import { createToken } from '../../kit/secret.ts';
@@ -25,7 +25,7 @@ class PausedHasher extends Hasher {
   readonly verified = Promise.withResolvers<void>();
   readonly resume = Promise.withResolvers<void>();
 
-  override async verify(...asked: Parameters<Hasher['verify']>): Promise<Verification> {
+  override async verify(...asked: Parameters<Hasher['verify']>): Promise<PasswordMatch> {
     const verification = await super.verify(...asked);
     this.verified.resolve();
     await this.resume.promise;

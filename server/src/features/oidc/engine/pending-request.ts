@@ -194,7 +194,7 @@ export class PendingRequests {
   async allow(
     browser: Browser,
     { uid, client, access }: PendingRequest,
-    user: { readonly id: number },
+    userId: number,
     record: (tx: Database, isFirst: boolean) => Promise<void>,
   ): Promise<string> {
     const { db, clock } = this.#parts;
@@ -206,9 +206,9 @@ export class PendingRequests {
       await interaction.persist();
     });
     await db.transaction(async (tx) => {
-      const before = await findConsent(tx, user.id, client.id);
+      const before = await findConsent(tx, userId, client.id);
       const scopes = [...new Set([...(before?.scopes ?? []), ...namesOf(access)])];
-      await saveConsent(tx, { userId: user.id, clientId: client.id, scopes, now: clock() });
+      await saveConsent(tx, { userId, clientId: client.id, scopes, now: clock() });
       await unit.writeSaves(tx);
       await record(tx, before === undefined);
     });

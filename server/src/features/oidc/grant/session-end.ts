@@ -1,4 +1,4 @@
-// What ends at the clients of a user, with a session or with the grants: and which clients are notified of it.
+// Ends what clients have of a user, with a session or with the grants, and finds the clients that are notified of it.
 import type { Database } from '../../../db/database.ts';
 import type { EndedSession } from '../../../identity/contribution.ts';
 import { findUserById } from '../../../user/store.ts';
@@ -7,13 +7,16 @@ import { removeAccess, removeConsentsSince } from './consent-store.ts';
 import { listGrantIds, removeGrantsOf, removeSessionGrants } from './grant-store.ts';
 import { clientsOfSessions, endUses } from './session-store.ts';
 
-/** A session at a client that wants to hear of its end. */
-export interface LogoutTarget {
+/** A session at a client, which is notified of its end. */
+export interface ClientSession {
   readonly clientId: string;
+  /** The `sub` of the user. */
   readonly subject: string;
-  /** Null for a client whose ID tokens have no `sid`. */
+  /** The `sid` of the session at the client; null if all sessions of the user there end. */
   readonly sid: string | null;
+  /** The client's `backchannel_logout_uri`. */
   readonly uri: string;
+  /** The client's `id_token_signed_response_alg`. */
   readonly alg: string;
 }
 
@@ -24,7 +27,7 @@ export interface LogoutTarget {
 export async function endAtClients(
   tx: Database,
   sessions: readonly EndedSession[],
-): Promise<readonly LogoutTarget[]> {
+): Promise<readonly ClientSession[]> {
   const used = await clientsOfSessions(
     tx,
     sessions.map(({ id }) => id),
@@ -43,14 +46,14 @@ export async function endAtClients(
 }
 
 /**
- * Ends all grants of a user, and returns the sessions at clients that end so. Inside a transaction.
- * @param since The consents that were given or used since then end too: the user has undone a takeover.
+ * Ends all grants of a user, and returns the sessions at clients that end with them. Inside a transaction.
+ * @param since Consents that were given or used since then end as well: the user has undone a takeover.
  */
 export async function endGrantsOf(
   tx: Database,
   userId: number,
   since?: number,
-): Promise<readonly LogoutTarget[]> {
+): Promise<readonly ClientSession[]> {
   const used = await endUses(tx, await listGrantIds(tx, userId));
   if (since !== undefined) await removeConsentsSince(tx, userId, since);
   await removeGrantsOf(tx, userId);
@@ -61,14 +64,14 @@ export async function endGrantsOf(
 }
 
 /**
- * Takes a user's grants and consent away from a client, and returns the sessions there that end so; `undefined` if the
- * client had neither. Inside a transaction.
+ * Removes the grants and the consent that a user gave to a client, and returns the sessions there that end with them;
+ * `undefined` if there were none. Inside a transaction.
  */
 export async function endAccess(
   tx: Database,
   userId: number,
   clientId: string,
-): Promise<readonly LogoutTarget[] | undefined> {
+): Promise<readonly ClientSession[] | undefined> {
   const used = await endUses(tx, await listGrantIds(tx, userId, clientId));
   if (!(await removeAccess(tx, userId, clientId))) return undefined;
   return targetsOf(
@@ -77,7 +80,7 @@ export async function endAccess(
   );
 }
 
-/** A use of a client by a session of a user. */
+/** A client in which a session of a user is signed in. */
 interface Use {
   readonly userId: number;
   readonly clientId: string;
@@ -85,8 +88,8 @@ interface Use {
 }
 
 /** Returns those of the uses whose client is to be notified. */
-async function targetsOf(tx: Database, uses: readonly Use[]): Promise<readonly LogoutTarget[]> {
-  const targets: LogoutTarget[] = [];
+async function targetsOf(tx: Database, uses: readonly Use[]): Promise<readonly ClientSession[]> {
+  const targets: ClientSession[] = [];
   for (const { userId, clientId, sid } of uses) {
     const client = await findClient(tx, clientId);
     const subject = (await findUserById(tx, userId))?.subject;

@@ -11,7 +11,6 @@ import { oidcPaths } from '../engine/paths.ts';
 import type { Browser, PendingRequest } from '../engine/pending-request.ts';
 import { requestExpired } from '../engine/problem.ts';
 import { stateField } from '../session/sealed-state.ts';
-import type { Authentication } from '../session/session-view.ts';
 import { decide, isOfOtherSession, type DecisionParts, type Ended, type Question } from './decision.ts';
 import { recordAllowed, type AllowedEvents } from './event.ts';
 import { questionBody } from './question-body.ts';
@@ -85,8 +84,7 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   if (pending === undefined) throw requestExpired();
   const { session } = request;
   if (session === null) throw new Problem('session_required');
-  const authentication = await view.authenticationOf(session);
-  if (authentication === undefined) throw new Problem('session_required');
+  if ((await view.authenticationOf(session)) === undefined) throw new Problem('session_required');
   if (answer === 'switch') {
     await sessions.end(session.id, request.source);
     cookies.clearSession(reply);
@@ -98,7 +96,7 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   // This answers which account, and is no proof of who the person is: a login that is asked for comes next.
   if (answer === 'continue' && choices.has(pending.prompt))
     return requests.choose(browser, pending.uid, pending.prompt);
-  if (answer === 'allow' && pending.prompt === 'consent') return allow(parts, visit, pending, authentication);
+  if (answer === 'allow' && pending.prompt === 'consent') return allow(parts, visit, pending);
   throw new Problem('invalid_request');
 }
 
@@ -106,13 +104,12 @@ async function allow(
   { requests, events }: InteractionPageParts,
   visit: Visit,
   pending: PendingRequest,
-  { subject }: Authentication,
 ): Promise<string> {
   const { session, source } = visit.request;
   if (session === null) throw new Problem('session_required');
-  const user = { id: session.userId, subject };
-  return requests.allow(browserOf(visit), pending, user, (tx, isFirst) =>
-    recordAllowed(tx, events, { userId: user.id, client: pending.client, isFirst, source }),
+  const { userId } = session;
+  return requests.allow(browserOf(visit), pending, userId, (tx, isFirst) =>
+    recordAllowed(tx, events, { userId, client: pending.client, isFirst, source }),
   );
 }
 

@@ -19,7 +19,8 @@ import { silentLog } from '../../../kit/log.ts';
 import { module } from '../../../module.ts';
 import { Outgoing } from '../../../outgoing/outgoing.ts';
 import { logoutCommand } from './command.ts';
-import { logoutsOnEnd, LogoutOutbox, queueLogouts, restartLogout, type ClientSession } from './outbox.ts';
+import type { ClientSession } from '../grant/session-end.ts';
+import { logoutsOnEnd, LogoutOutbox, queueLogouts, restartLogout } from './outbox.ts';
 import { listLogouts, type LogoutRow } from './store.ts';
 
 const issuer = 'https://accounts.test';

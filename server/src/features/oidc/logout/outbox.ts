@@ -11,6 +11,7 @@ import { LogThrottle } from '../../../kit/log-throttle.ts';
 import type { Database } from '../../../db/database.ts';
 import type { OutgoingFetch } from '../../../outgoing/outgoing.ts';
 import type { EndedSession, Purgeable, Revocable, SessionEnding } from '../../../identity/contribution.ts';
+import type { ClientSession } from '../grant/session-end.ts';
 import { signLogoutToken } from './logout-token.ts';
 import {
   addLogout,
@@ -23,19 +24,6 @@ import {
   updateGivenUp,
   type LogoutRow,
 } from './store.ts';
-
-/** A session at a client, which is notified of its end. */
-export interface ClientSession {
-  readonly clientId: string;
-  /** The `sub` of the user. */
-  readonly subject: string;
-  /** The `sid` of the session at the client; null if all sessions of the user there end. */
-  readonly sid: string | null;
-  /** The client's `backchannel_logout_uri`. */
-  readonly uri: string;
-  /** The client's `id_token_signed_response_alg`. */
-  readonly alg: string;
-}
 
 /**
  * Returns the sessions at clients with a `backchannel_logout_uri` that belong to sessions of the service. It locks the
@@ -125,11 +113,6 @@ export class LogoutOutbox implements Purgeable {
   constructor(options: LogoutOutboxOptions) {
     this.#options = options;
     this.#logged = new LogThrottle(options.clock);
-  }
-
-  /** Stores a logout for each session at a client, inside the transaction that ends it there. */
-  queue(tx: Database, ended: readonly ClientSession[]): Promise<void> {
-    return queueLogouts(tx, ended, this.#options.clock());
   }
 
   /** Attempts to deliver every due logout once and returns the number of those that were delivered. */
