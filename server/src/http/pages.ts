@@ -92,7 +92,7 @@ export class Pages {
   }
 
   /** Returns the messages in the language of a request. */
-  speak(request: FastifyRequest): Translate {
+  translate(request: FastifyRequest): Translate {
     return translator(this.#frame.languages, this.languageOf(request) ?? usualLanguage);
   }
 
@@ -109,7 +109,7 @@ export class Pages {
     // With `no-referrer`, browsers without Fetch Metadata send forms with `Origin: null` (Fetch standard §3.2), which
     // cross-site.ts rejects. `strict-origin` reveals neither path nor query.
     if (!hasSecretAddress) void reply.header('referrer-policy', 'strict-origin');
-    const t = this.speak(request);
+    const t = this.translate(request);
     const { productName, assets } = this.#frame;
     const name = title === productName ? productName : `${title} · ${productName}`;
     const head = isRefused ? t('page.frame.refused', { title: name }) : name;

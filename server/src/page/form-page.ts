@@ -38,8 +38,8 @@ export interface Visit {
   readonly typed: (name: string, otherwise?: string) => string;
 }
 
-/** A page to show instead of this one. */
-export class Elsewhere {
+/** The page to show instead of this one, as `load` returns it. */
+export class Redirect {
   readonly address: string;
 
   constructor(address: string) {
@@ -112,15 +112,15 @@ export interface PageDefinition<View> {
   readonly showsRefusal?: boolean;
   /** Answer for a client that accepts no HTML. */
   readonly program?: object;
-  /** Opening it goes on with something that waits for the person: a HEAD is refused, because it would do so too. */
-  readonly goesOn?: true;
+  /** Opening it has an effect, as it continues what waits for the person: a HEAD is refused, which would do the same. */
+  readonly hasEffect?: true;
   /** Its address contains a secret: browsers send no Referer at all. */
   readonly hasSecretAddress?: boolean;
   readonly isWide?: boolean;
   /** Where the choice of a language returns to, if the path has a parameter. */
   readonly address?: (visit: Visit) => string;
   /** Reads what the page shows; throws a Problem that another page solves, or returns that page. */
-  readonly load: (visit: Visit) => Promise<View | Elsewhere> | View | Elsewhere;
+  readonly load: (visit: Visit) => Promise<View | Redirect> | View | Redirect;
   readonly body: (visit: Visit, view: View) => Promise<string> | string;
   readonly forms?: readonly PageForm[];
 }
@@ -141,12 +141,12 @@ export function formPage<View>(pages: PageKit, page: PageDefinition<View>): Page
     const schema = { summary: page.summary, querystring: queryOf(page) };
     scope.get(
       page.path,
-      { config: page.config ?? {}, exposeHeadRoute: page.goesOn !== true, schema },
+      { config: page.config ?? {}, exposeHeadRoute: page.hasEffect !== true, schema },
       async (request, reply) => {
         if (page.program !== undefined && !wantsPage(request)) return page.program;
         const visit = visitOf(pages, page, request, reply);
         const view = await page.load(visit);
-        if (view instanceof Elsewhere) return pages.go(visit, view.address);
+        if (view instanceof Redirect) return pages.go(visit, view.address);
         return sendPage(pages, page, visit, view);
       },
     );

@@ -184,7 +184,7 @@ export class PageKit {
 
   /** Returns the messages in the language that the user chose, or that the browser prefers. */
   translate(request: FastifyRequest): Translate {
-    return this.#parts.pages.speak(request);
+    return this.#parts.pages.translate(request);
   }
 
   /** Returns the language that the user chose on a page, or that the browser prefers, if it is supported. */

@@ -26,7 +26,7 @@ export function isSolvedElsewhere({ code }: Problem): boolean {
 }
 
 /** Results with which the sign-in page says why a form was not sent. */
-const overAs: Partial<Record<ProblemCode, string>> = {
+const endedResults: Partial<Record<ProblemCode, string>> = {
   session_required: 'over',
   pending_authentication_required: 'late',
 };
@@ -59,8 +59,8 @@ export function recoveryPage(
   // The page of a pending authentication that has ended cannot be shown again; only its target is kept.
   const isPending = code === 'pending_authentication_required';
   const missing = missingCookies(request);
-  const over = overAs[code];
-  // Who sends a form, or comes to the second factor, had a session or a pending authentication before.
-  const done = request.method === 'GET' ? (missing ?? (isPending ? over : undefined)) : (over ?? missing);
+  const ended = endedResults[code];
+  // A request with a form, or for the second factor, comes from a session or a pending authentication that has ended.
+  const done = request.method === 'GET' ? (missing ?? (isPending ? ended : undefined)) : (ended ?? missing);
   return addressOf(path, { return_to: isPending ? next : page, done });
 }

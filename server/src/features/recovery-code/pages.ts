@@ -4,7 +4,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import type { SealedCookie } from '../../http/cookie/sealed-cookie.ts';
 import { addressOf } from '../../http/markup.ts';
-import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
@@ -124,7 +124,7 @@ function newPage({ pages, stepUp, recoveryCodes, shownCodes }: RecoveryCodePageP
       const shown = shownCodes.open(request.headers.cookie, contextOf(session));
       return shown !== undefined && recoveryCodes.isShown(shown)
         ? shown.codes
-        : new Elsewhere(addressOf(path, { return_to: next }));
+        : new Redirect(addressOf(path, { return_to: next }));
     },
     body: ({ t, inputs }, codes) =>
       html`<p class="notice done" role="status">${t('page.recovery_codes.once')}</p>

@@ -7,7 +7,7 @@ import { toFactorLabel } from '../../http/fields.ts';
 import { costing, hashCost } from '../../http/limit/limits.ts';
 import type { Translate } from '../../http/pages.ts';
 import { faultOf, problemText } from '../../page/form.ts';
-import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { withTimes } from '../../page/time.ts';
 import type { Enrollment } from '../../identity/enrollment/enrollment.ts';
@@ -94,7 +94,7 @@ function newPage({ pages, cookies, enrollment, totp }: TotpPageParts): PageRoute
       const of = enrollmentSubjectOf(request);
       const user = await enrollment.requireSubject(of);
       const made = await totp.findBegun(user, subjectIdOf(of));
-      if (made === undefined) return new Elsewhere(addressOf(path, { return_to: next }));
+      if (made === undefined) return new Redirect(addressOf(path, { return_to: next }));
       const { default: encodeQR } = (await import('qr')) as { default: typeof QrLibrary }; // 40 kB that few users need
       return { ...made, qr: encodeQR(made.uri, 'svg') };
     },

@@ -1,7 +1,7 @@
 // The page of the user's data, whose parts are those of other modules: a download, closing the account.
 import { html } from 'ghtml';
 import { renderParts, type AccountSection, type SectionPart } from '../../page/account-section.ts';
-import { Elsewhere, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { Redirect, formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { sessionOf } from '../session/guard.ts';
@@ -30,7 +30,7 @@ export function dataPages({ pages, stepUp, parts }: DataPageParts): PageRoutes['
     title: 'page.data.title',
     layout: 'account',
     load: async ({ request }) => {
-      if (parts.every(({ section }) => section !== dataSection.name)) return new Elsewhere(paths.account);
+      if (parts.every(({ section }) => section !== dataSection.name)) return new Redirect(paths.account);
       await stepUp.requireRecent(sessionOf(request));
       return {};
     },

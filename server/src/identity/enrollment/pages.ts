@@ -3,7 +3,7 @@
 import { html } from 'ghtml';
 import { addressOf } from '../../http/markup.ts';
 import { sectionList, type AccountSection } from '../../page/account-section.ts';
-import { Elsewhere, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { Redirect, formPage, type PageRoutes } from '../../page/form-page.ts';
 import type { PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { pendingAuthenticationOf } from '../sign-in/guard.ts';
@@ -37,7 +37,7 @@ export function setUpPages({
     load: ({ request, next }) =>
       pendingAuthenticationOf(request).kind === 'enrollment'
         ? {}
-        : new Elsewhere(addressOf(paths.factor, { return_to: next })),
+        : new Redirect(addressOf(paths.factor, { return_to: next })),
     body: ({ t, request, next }) =>
       html`<p class="who">${pendingAuthenticationOf(request).email}</p>
         <p>${t('page.set_up.what')}</p>

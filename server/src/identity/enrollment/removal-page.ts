@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { addressOf, hidden } from '../../http/markup.ts';
-import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import type { FactorChange } from '../factor/factor.ts';
 import type { BrowserCookies } from '../browser-cookies.ts';
@@ -41,9 +41,7 @@ export function removalPage(
       const of = enrollmentSubjectOf(request);
       await enrollment.requireSubject(of);
       const rows = await list(subjectUserIdOf(of));
-      return (
-        rows.find(({ id }) => id === query['id']) ?? new Elsewhere(addressOf(path, { note: query.note }))
-      );
+      return rows.find(({ id }) => id === query['id']) ?? new Redirect(addressOf(path, { note: query.note }));
     },
     body: ({ t, inputs }, { id }) =>
       html`<p>${t(`page.${name}.remove_what`)}</p>

@@ -7,7 +7,7 @@ import { hashCost, hashing } from '../../http/limit/limits.ts';
 import { requireEmailAddress, toEmailAddress } from '../../user/email-address.ts';
 import type { SignedIn } from '../../page/account-section.ts';
 import { currentPasswordField, emailField, emailOf, tickedBox } from '../../page/form.ts';
-import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { markOf, renderWays, type SignInWay } from '../../page/sign-in-way.ts';
@@ -55,7 +55,7 @@ export function signInPages({
     shows: ['email'],
     subject: ({ session }) => session?.id,
     load: ({ request: { session }, query, next }) =>
-      session === null || isForOther(query, session) ? { session } : new Elsewhere(next ?? paths.account),
+      session === null || isForOther(query, session) ? { session } : new Redirect(next ?? paths.account),
     body: (visit, { session }) => {
       if (session !== null) return chooseAccount(visit, session);
       const { t, request, inputs, next, refusal } = visit;

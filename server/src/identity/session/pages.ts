@@ -5,7 +5,7 @@ import { nameDevice } from '../../kit/device.ts';
 import { freeRead } from '../../http/limit/limits.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { renderParts, type AccountSection, type SectionPart } from '../../page/account-section.ts';
-import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { icon } from '../../page/icon.ts';
 import { formField, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
@@ -103,7 +103,7 @@ export function signOutPages({
     config: freeRead,
     title: 'page.sign_out.title',
     subject: ({ session }) => session?.id,
-    load: ({ request: { session }, next }) => session?.email ?? new Elsewhere(signedOut(next)),
+    load: ({ request: { session }, next }) => session?.email ?? new Redirect(signedOut(next)),
     body: ({ t, inputs, next }, email) =>
       html`<p>${t('page.sign_out.what', { email })}</p>
         <form method="post" action="${paths.signOut}">

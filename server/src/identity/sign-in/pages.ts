@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { addressOf } from '../../http/markup.ts';
 import { costing, hashCost } from '../../http/limit/limits.ts';
 import { renderParts, type SectionPart } from '../../page/account-section.ts';
-import { Elsewhere, form, formPage, type PageRoutes } from '../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes } from '../../page/form-page.ts';
 import { formField, requireGiven, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { promptFields, rejectedPrompt } from '../factor/given-factor.ts';
@@ -41,7 +41,7 @@ export function factorPages({
     load: async ({ request, next }) => {
       const pending = pendingAuthenticationOf(request);
       return pending.kind === 'enrollment'
-        ? new Elsewhere(addressOf(paths.setUp, { return_to: next }))
+        ? new Redirect(addressOf(paths.setUp, { return_to: next }))
         : secondFactors.namesOf(pending.userId);
     },
     body: async (visit, names) => {

@@ -5,7 +5,7 @@ import { isProblem } from '../../kit/problem.ts';
 import { costing, hashCost } from '../../http/limit/limits.ts';
 import { addressOf, hidden } from '../../http/markup.ts';
 import { sectionList, type AccountSection } from '../../page/account-section.ts';
-import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes, type Visit } from '../../page/form-page.ts';
 import { formField, requireGiven, type PageKit } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { promptFields, rejectedPrompt } from '../factor/given-factor.ts';
@@ -46,7 +46,7 @@ export function stepUpPages({
     subject: (request) => sessionOf(request).id,
     showsRefusal: true,
     load: async ({ request, query, next }) =>
-      (await requiredFactors(stepUp, sessionOf(request), query)) ?? new Elsewhere(next ?? paths.account),
+      (await requiredFactors(stepUp, sessionOf(request), query)) ?? new Redirect(next ?? paths.account),
     body: (visit, names) => {
       const { t, request, query, inputs, next } = visit;
       const { email } = sessionOf(request);

@@ -8,7 +8,7 @@ import type { Translate } from '../../http/pages.ts';
 import type { AskedMail } from '../../http/cookie/asked-mails.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import {
-  Elsewhere,
+  Redirect,
   form,
   formPage,
   type PageForm,
@@ -42,7 +42,7 @@ export function codePage(
     showsRefusal: true,
     load: (visit) =>
       askedBy(visit) ??
-      new Elsewhere(addressOf(requestPath, { return_to: visit.next, done: missingCookies(visit.request) })),
+      new Redirect(addressOf(requestPath, { return_to: visit.next, done: missingCookies(visit.request) })),
     body: (visit, { email, waitSeconds }) => {
       const { t, inputs, next, refusal } = visit;
       const more = refusal && askMore?.(visit, { action: codePath, email, token: visit.typed('token') });

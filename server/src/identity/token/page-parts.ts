@@ -110,7 +110,7 @@ export function requestAgain(
  * Returns the links of a page whose token cannot be redeemed: to another mail, and past it. Often the token was redeemed
  * before, and the user has only opened the link again.
  */
-export function waysOn({ t, next, request: { session } }: Visit, kind: TokenKind, email: string): string {
+export function otherLinks({ t, next, request: { session } }: Visit, kind: TokenKind, email: string): string {
   const known = { email: email === '' ? undefined : email, return_to: next };
   const [address, label] =
     session === null

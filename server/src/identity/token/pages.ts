@@ -11,7 +11,7 @@ import { form, formPage, type PageRoutes, type Visit } from '../../page/form-pag
 import { formField } from '../../page/page.ts';
 import { paths } from '../../page/paths.ts';
 import { codePage } from './code-page.ts';
-import { accountField, tokenForm, waysOn, type TokenPage, type TokenPageParts } from './page-parts.ts';
+import { accountField, tokenForm, otherLinks, type TokenPage, type TokenPageParts } from './page-parts.ts';
 
 /** The page that the link of a mail opens, and the page for its code. */
 export function tokenPages(parts: TokenPageParts, page: TokenPage): PageRoutes['routes'] {
@@ -55,11 +55,11 @@ function linkPage({ pages, cookies }: TokenPageParts, { kind, redeem, askMore }:
       if (more !== undefined) return more;
       const refused = refusalOf(t, refusal?.problem, ['new_password']);
       if (refusal !== undefined && isOver(refusal.problem))
-        return html`!${refused} !${waysOn(visit, kind, view.email)}`;
+        return html`!${refused} !${otherLinks(visit, kind, view.email)}`;
       if (view.token === '' || (kind.namesAccount && view.email === ''))
         return html`!${notice('fault', t(codePath === undefined ? 'page.link.cut' : 'page.link.incomplete'))}
         !${codePath === undefined ? '' : html`<p class="links"><a href="${addressOf(codePath, { return_to: next })}">${t('page.link.by_code')}</a></p>`}
-        !${waysOn(visit, kind, view.email)}`;
+        !${otherLinks(visit, kind, view.email)}`;
       const fields = hasPassword
         ? html`!${accountField(view.email)} !${newPasswordField(pages, visit, 'new_password')}`
         : hidden('email', view.email);

@@ -2,7 +2,7 @@
 import { secondMs, type Clock } from '../../../kit/clock.ts';
 import { isProblem, Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
-import { Elsewhere } from '../../../page/form-page.ts';
+import { Redirect } from '../../../page/form-page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
 import { engineEvents } from '../engine/event.ts';
@@ -48,14 +48,14 @@ export class DeviceAnswers {
   }
 
   /** Returns what to ask a user, or the page that is needed before. @param here Address of the question. */
-  async questionOf(letters: string, session: Session, here: string): Promise<DeviceQuestion | Elsewhere> {
+  async questionOf(letters: string, session: Session, here: string): Promise<DeviceQuestion | Redirect> {
     const { accounts, requests } = this.#parts;
     const request = await requests.require(letters);
     const authentication = await this.#authenticationOf(session);
     if (!(await mayUseClient(accounts, request, authentication.subject)))
       return { kind: 'no_access', letters, request };
     const before = await this.#pageBefore(request, session, authentication, here);
-    return before === undefined ? { kind: 'consent', letters, request } : new Elsewhere(before);
+    return before === undefined ? { kind: 'consent', letters, request } : new Redirect(before);
   }
 
   /** Lets the device sign in. Returns where the person continues. @throws {Problem} as `requireCode`. */

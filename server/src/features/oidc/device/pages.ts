@@ -5,7 +5,7 @@ import Type from 'typebox';
 import { Problem } from '../../../kit/problem.ts';
 import { freeRead } from '../../../http/limit/limits.ts';
 import { addressOf, field } from '../../../http/markup.ts';
-import { Elsewhere, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes, type Visit } from '../../../page/form-page.ts';
 import { faultOf } from '../../../page/form.ts';
 import { formField, type PageKit } from '../../../page/page.ts';
 import type { ClientSource } from '../../../identity/context.ts';
@@ -34,7 +34,7 @@ const codeProblems: ReadonlySet<string> = new Set([
 /** Checks and answers codes. The class DeviceAnswers does it. */
 interface Answers {
   requireCode(letters: string, userId: number, network: string | undefined): Promise<void>;
-  questionOf(letters: string, session: Session, here: string): Promise<DeviceQuestion | Elsewhere>;
+  questionOf(letters: string, session: Session, here: string): Promise<DeviceQuestion | Redirect>;
   allow(letters: string, session: Session, here: string, source: ClientSource): Promise<string>;
   deny(letters: string): Promise<void>;
 }
@@ -118,7 +118,7 @@ function questionPage({ pages, answers, entered }: DevicePageParts): PageRoutes[
   return formPage<DeviceQuestion & { readonly to: string }>(pages, {
     path,
     summary: 'Page: asks whether a device may sign in',
-    goesOn: true,
+    hasEffect: true,
     title: ({ t }, { kind, request: { client } }) =>
       t(kind === 'no_access' ? 'page.oidc.no_access_title' : 'page.oidc.device_confirm_title', {
         name: client.name,
@@ -128,16 +128,16 @@ function questionPage({ pages, answers, entered }: DevicePageParts): PageRoutes[
     load: async (visit) => {
       const { to = '', note } = visit.query;
       const letters = codeOf(to, visit);
-      if (letters === undefined) return new Elsewhere(addressOf(oidcPaths.device, { note }));
+      if (letters === undefined) return new Redirect(addressOf(oidcPaths.device, { note }));
       try {
         const question = await answers.questionOf(letters, sessionOf(visit.request), addressOf(path, { to }));
-        return question instanceof Elsewhere ? question : { ...question, to };
+        return question instanceof Redirect ? question : { ...question, to };
       } catch (error) {
         // The form of the code says what is wrong with it.
         if (!(error instanceof Problem) || !codeProblems.has(error.code)) throw error;
         const typed = { user_code: shownCode(letters) };
         const left = pages.notes.leave(visit.reply, { problem: error, typed });
-        return new Elsewhere(addressOf(oidcPaths.device, { note: left }));
+        return new Redirect(addressOf(oidcPaths.device, { note: left }));
       }
     },
     body: questionBody,

@@ -3,7 +3,7 @@ import { html } from 'ghtml';
 import Type from 'typebox';
 import { freeRead } from '../../../http/limit/limits.ts';
 import { addressOf, hidden } from '../../../http/markup.ts';
-import { Elsewhere, form, formPage, type PageRoutes } from '../../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes } from '../../../page/form-page.ts';
 import { formField } from '../../../page/page.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
@@ -37,7 +37,7 @@ export function endSessionPages({
     query: Type.Object({ to: stateField, ui_locales: Type.Optional(formField) }),
     load: ({ request: { session }, query: { to = '' } }) => {
       const question = questions.open(to) ?? {};
-      if (session === null) return new Elsewhere(afterLogout(question.target));
+      if (session === null) return new Redirect(afterLogout(question.target));
       return { ...question, email: session.email, to };
     },
     body: ({ t, inputs }, { clientName: name, email, to }) => {

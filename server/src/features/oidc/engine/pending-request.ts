@@ -1,4 +1,4 @@
-// An authorization request that waits for a person: what it asks for, and how it goes on.
+// An authorization request that waits for a person: what it asks for, and how it continues.
 import type Provider from 'oidc-provider';
 import type { TextCipher } from '../../../kit/keyring.ts';
 import type { Database } from '../../../db/database.ts';
@@ -32,7 +32,7 @@ export interface PendingRequest {
   readonly client: AskingClient;
   /** Path and query of its page. */
   readonly address: string;
-  /** The session when the request came (`uidOfSession`); `undefined` without one. The request goes on in no other one. */
+  /** The session when the request came (`SessionView.uidOf`), if any. The request continues in no other one. */
   readonly sessionUid: string | undefined;
   /** What it asks for. */
   readonly access: RequestedAccess;
@@ -118,7 +118,7 @@ export class PendingRequests {
   }
 
   /**
-   * Goes on with the user of the session. Returns the URL to continue at.
+   * Continues the request with the user of the session. Returns the URL to continue at.
    * @throws {Problem} oidc_request_expired if the request has ended.
    */
   async signIn(
@@ -137,7 +137,7 @@ export class PendingRequests {
   }
 
   /**
-   * Goes on after the user has answered a prompt with the account of the session. Returns the URL to continue at.
+   * Continues the request after the user has chosen the account of the session. Returns the URL to continue at.
    * @throws {Problem} oidc_request_expired if the request has ended.
    */
   choose(browser: Browser, uid: string, prompt: string): Promise<string> {
@@ -229,8 +229,7 @@ export class PendingRequests {
     return interaction;
   }
 
-  /** The cookie binds a request to the browser that began it, so that an
-   * attacker cannot send the link of another one (login CSRF). */
+  /** The cookie binds a request to its browser: otherwise an attacker could send the link of their own (login CSRF). */
   async #interactionOf(
     provider: Provider,
     [request, response]: Browser,

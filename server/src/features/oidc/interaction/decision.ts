@@ -1,7 +1,7 @@
 // What an authorization request still needs: a sign-in, a proof of step-up, an answer of the person, or nothing.
 import { Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
-import { Elsewhere } from '../../../page/form-page.ts';
+import { Redirect } from '../../../page/form-page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { Session } from '../../../identity/session/session-entry.ts';
 import type { AskingClient, Browser, PendingRequest, PendingRequests } from '../engine/pending-request.ts';
@@ -29,7 +29,7 @@ export interface Ended {
   readonly request: { readonly client: AskingClient };
 }
 
-/** Who visits the page of a request. */
+/** The person who opens the page of a request. */
 export interface Visitor {
   readonly browser: Browser;
   readonly session: Session | null;
@@ -40,36 +40,29 @@ export async function decide(
   parts: DecisionParts,
   { browser, session }: Visitor,
   pending: PendingRequest,
-): Promise<Question | Elsewhere> {
+): Promise<Question | Redirect> {
   const { view, requests } = parts;
   const { address: here } = pending;
   if (session === null) {
     const path = pending.prompt === 'create' && parts.isSignUpOpen ? paths.signUp : paths.signIn;
-    return new Elsewhere(addressOf(path, { return_to: here, email: hintOf(pending) }));
+    return new Redirect(addressOf(path, { return_to: here, email: hintOf(pending) }));
   }
   const authentication = await view.authenticationOf(session);
   if (authentication === undefined) throw new Problem('session_required');
   if (await isOfOtherSession(view, pending, session))
-    return new Elsewhere(await requests.restart(pending, isNewer(authentication, pending)));
-  const goOn = async (also: readonly string[] = []): Promise<Elsewhere> =>
-    new Elsewhere(await requests.signIn(browser, pending.uid, authentication, also));
+    return new Redirect(await requests.restart(pending, isNewer(authentication, pending)));
+  const proceed = async (also: readonly string[] = []): Promise<Redirect> =>
+    new Redirect(await requests.signIn(browser, pending.uid, authentication, also));
   switch (pending.prompt) {
     case 'login':
-      return decideLogin(parts, {
-        pending,
-        session,
-        authentication,
-        here,
-        goOn,
-        browser,
-      });
+      return decideLogin(parts, { pending, session, authentication, here, proceed, browser });
     case 'create':
       return isNewer(authentication, pending)
-        ? goOn(['create'])
+        ? proceed(['create'])
         : { request: pending, session, kind: 'account' };
     case 'select_account':
       return isNewer(authentication, pending)
-        ? goOn(['select_account'])
+        ? proceed(['select_account'])
         : { request: pending, session, kind: 'account' };
     case 'access':
       return { request: pending, session, kind: 'no_access' };
@@ -80,7 +73,7 @@ export async function decide(
   }
 }
 
-/** Returns whether the request came in another session, which has ended since: the engine goes on in no other one. */
+/** Returns whether the request came in another session, which has ended since: the engine continues in no other one. */
 export async function isOfOtherSession(
   view: Pick<SessionView, 'uidOf'>,
   { sessionUid }: PendingRequest,
@@ -89,7 +82,7 @@ export async function isOfOtherSession(
   return sessionUid !== undefined && sessionUid !== (await view.uidOf(session));
 }
 
-/** Whether the user has authenticated since the request came. Compared in milliseconds: a second is long enough for both. */
+/** Returns whether the user has authenticated since the request came. In milliseconds: both may happen in one second. */
 function isNewer({ at = 0 }: Authentication, { createdAt }: PendingRequest): boolean {
   return at > createdAt;
 }
@@ -99,20 +92,20 @@ interface LoginDecision {
   readonly session: Session;
   readonly authentication: Authentication;
   readonly here: string;
-  readonly goOn: (also?: readonly string[]) => Promise<Elsewhere>;
+  readonly proceed: (also?: readonly string[]) => Promise<Redirect>;
   readonly browser: Browser;
 }
 
 /** The prompt `login`: the engine has found a reason why the session is not enough. */
 async function decideLogin(
   { secondFactors, requests }: DecisionParts,
-  { pending, session, authentication, here, goOn, browser }: LoginDecision,
-): Promise<Question | Elsewhere> {
+  { pending, session, authentication, here, proceed, browser }: LoginDecision,
+): Promise<Question | Redirect> {
   const { reasons } = pending;
   if (reasons.some((reason) => reason === 'id_token_hint' || reason === 'claims_id_token_sub_value')) {
-    // Who has just signed in chose this account.
+    // The user has just signed in, and so has chosen this account.
     return isNewer(authentication, pending)
-      ? new Elsewhere(
+      ? new Redirect(
           await requests.refuse(browser, pending.uid, 'login_required', 'another user is signed in'),
         )
       : { request: pending, session, kind: 'account' };
@@ -120,24 +113,24 @@ async function decideLogin(
   const { userId } = session;
   const asked = requestedAcrs(requestOf(pending));
   const factor = await factorToReach(secondFactors, { userId, amr: authentication.amr }, asked);
-  if (factor !== undefined) return new Elsewhere(addressOf(paths.stepUp, { return_to: here, factor }));
+  if (factor !== undefined) return new Redirect(addressOf(paths.stepUp, { return_to: here, factor }));
   if (reasons.some((reason) => reason.startsWith('essential_acr'))) {
     const error = 'unmet_authentication_requirements';
-    return new Elsewhere(
+    return new Redirect(
       await requests.refuse(browser, pending.uid, error, 'the user cannot authenticate so'),
     );
   }
   const needsProof = reasons.some((reason) => reason === 'login_prompt' || reason === 'max_age');
   if (needsProof && !isNewer(authentication, pending))
-    return new Elsewhere(
+    return new Redirect(
       addressOf(paths.stepUp, {
         return_to: here,
         factor: authentication.factor,
         since: String(pending.createdAt),
       }),
     );
-  // Who had to sign in has chosen the account.
-  return goOn(pending.sessionUid === undefined ? ['select_account'] : []);
+  // A user who had to sign in has chosen the account.
+  return proceed(pending.sessionUid === undefined ? ['select_account'] : []);
 }
 
 /** Returns the parameters in the form in which the engine has them. */

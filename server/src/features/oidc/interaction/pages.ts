@@ -1,5 +1,5 @@
-// Where an authorization request goes on: at the sign-in, at step-up, or at a question that only the person can answer. The
-// page at the address of the request decides each time, so that it can be opened again after any of them.
+// Continues an authorization request: at the sign-in, at step-up, or with a question that only the person can answer.
+// The page at the address of the request decides each time, so that it can be opened again after any of them.
 import Type from 'typebox';
 import { Problem } from '../../../kit/problem.ts';
 import { addressOf } from '../../../http/markup.ts';
@@ -33,7 +33,7 @@ export function interactionPages(parts: InteractionPageParts): PageRoutes['route
   return formPage<Question | Ended>(pages, {
     path: `${oidcPaths.interaction}/:uid`,
     summary: 'Page: continues a sign-in at an application',
-    goesOn: true,
+    hasEffect: true,
     title: ({ t }, { kind, request: { client } }) => t(`page.oidc.${kind}_title`, { name: client.name }),
     subject: ({ session }) => session?.id,
     query: Type.Object({ to: stateField, ui_locales: Type.Optional(formField) }),
@@ -88,7 +88,7 @@ async function submit(parts: InteractionPageParts, visit: Visit, answer: string)
   if (answer === 'switch') {
     await sessions.end(session.id, request.source);
     cookies.clearSession(reply);
-    return pending.address; // it goes on at the sign-in, or at the registration that was asked for
+    return pending.address; // continues at the sign-in, or at the registration that was asked for
   }
   if (await isOfOtherSession(view, pending, session)) return requests.restart(pending, false);
   if (answer === 'deny')

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { dayMs } from '../../../kit/clock.ts';
 import { isProblem } from '../../../kit/problem.ts';
 import { Cookie } from '../../../http/cookie/cookie.ts';
-import { Elsewhere, form, formPage, type PageRoutes } from '../../../page/form-page.ts';
+import { Redirect, form, formPage, type PageRoutes } from '../../../page/form-page.ts';
 import type { PageKit } from '../../../page/page.ts';
 import { paths } from '../../../page/paths.ts';
 import type { SignInOffer } from '../../../page/sign-in-way.ts';
@@ -47,15 +47,15 @@ export function passkeyOffer({ pages, enrollment, secondFactors, passkeys }: Pas
     subject: (request) => sessionOf(request).id,
     load: async ({ request, reply, next }) => {
       const session = sessionOf(request);
-      const elsewhere = new Elsewhere(next ?? paths.account);
+      const redirect = new Redirect(next ?? paths.account);
       if ((await passkeys.list(session.userId)).length > 0) {
         void reply.header('set-cookie', asked.write('later', pauseMs));
-        return elsewhere;
+        return redirect;
       }
       try {
         await enrollment.requireSubject({ session });
       } catch (error) {
-        if (isProblem(error, 'step_up_required')) return elsewhere; // a remembered device: the offer is not worth a code
+        if (isProblem(error, 'step_up_required')) return redirect; // a remembered device: the offer is not worth a code
         throw error;
       }
       const isOff = secondFactors.policy === 'off';
