@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { languages, message, messageKeys, rawMessage, usualLanguage } from '../src/kit/language.ts';
+import { languages, message, messageKeys, rawMessage, defaultLanguage } from '../src/kit/language.ts';
 import { allEvents } from '../src/app/event-list.ts';
 import { modules } from '../src/app/modules.ts';
 
@@ -29,7 +29,7 @@ describe('the message catalogs', () => {
   });
 
   test('each language has the same messages with the same placeholders', () => {
-    const keys = [...messageKeys(usualLanguage)].toSorted();
+    const keys = [...messageKeys(defaultLanguage)].toSorted();
     assert.ok(keys.length > 30);
     for (const language of languages()) {
       assert.deepEqual(
@@ -38,7 +38,7 @@ describe('the message catalogs', () => {
         `messages/${language}.json of each module has the keys of its en.json`,
       );
       for (const key of keys) {
-        const [text = '', usual = ''] = [rawMessage(language, key), rawMessage(usualLanguage, key)];
+        const [text = '', usual = ''] = [rawMessage(language, key), rawMessage(defaultLanguage, key)];
         assert.deepEqual(namesIn(text), namesIn(usual), `${language} ${key} has the placeholders of en`);
       }
     }
@@ -96,7 +96,7 @@ describe('the message catalogs', () => {
       return whole || isOne || isVariant || (what !== '' && parts);
     };
     assert.deepEqual(
-      messageKeys(usualLanguage).filter((key) => !isUsed(key)),
+      messageKeys(defaultLanguage).filter((key) => !isUsed(key)),
       [],
       'remove these messages from every language, or use them',
     );

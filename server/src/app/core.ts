@@ -28,7 +28,7 @@ import { Exits } from '../page/exit.ts';
 import { Notes } from '../http/cookie/note.ts';
 import { PageKit } from '../page/page.ts';
 import { BrowserCookies } from '../identity/browser-cookies.ts';
-import { AskedMails } from '../http/cookie/asked-mails.ts';
+import { RequestedMails } from '../http/cookie/requested-mails.ts';
 import { createIdentity, createPlugged, type Plugged } from '../identity/identity.ts';
 import type { Configuration, IdentityCore, Module } from '../module.ts';
 import { keyChangeRecorder } from './event.ts';
@@ -158,8 +158,8 @@ function buildCookies(
     scope,
     sessionMs: sessions.life.sessionMs,
     deviceMs: () => devices.knownMs,
-    asked: new AskedMails({
-      cipher: keyring.textCipher('asked-mails'),
+    requested: new RequestedMails({
+      cipher: keyring.textCipher('requested-mails'),
       clock,
       scope,
       pausesMs: scope.secure ? mailPausesMs : [0],

@@ -1,5 +1,5 @@
 // Checks the texts with which an operator replaces messages or adds a language, before the service starts.
-import { compile, messageKeys, rawMessage, usualLanguage, type Catalogs } from '../kit/language.ts';
+import { compile, messageKeys, rawMessage, defaultLanguage, type Catalogs } from '../kit/language.ts';
 
 /** An element of a compiled message. */
 type Element = ReturnType<ReturnType<typeof compile>['getAst']>[number];
@@ -18,7 +18,7 @@ export function isLanguageTag(text: string): boolean {
 
 /** Returns a sentence for each text that pages or mails could not show: unknown, malformed, or with other placeholders. */
 export function catalogFaults(catalogs: Catalogs): string[] {
-  const known = new Set(messageKeys(usualLanguage));
+  const known = new Set(messageKeys(defaultLanguage));
   return [...catalogs].flatMap(([language, texts]) =>
     [...texts].flatMap(([key, text]) => {
       const fault = known.has(key) ? faultOf(language, key, text) : 'is not a text of this release';
@@ -36,7 +36,7 @@ function faultOf(language: string, key: string, text: string): string | undefine
   }
   if (text.trim() === '') return 'is empty';
   if (key === 'page.frame.direction' && text !== 'ltr' && text !== 'rtl') return 'must be ltr or rtl';
-  const wanted = placeholdersOf(rawMessage(usualLanguage, key) ?? '', usualLanguage);
+  const wanted = placeholdersOf(rawMessage(defaultLanguage, key) ?? '', defaultLanguage);
   if (given.join() === wanted.join()) return undefined;
   const names = wanted.map((name) => `{${name}}`).join(', ');
   return wanted.length === 0

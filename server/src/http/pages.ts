@@ -2,7 +2,7 @@
 // sites, has no inline scripts, and works without scripts.
 import { html } from 'ghtml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { requestedLocales, usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
+import { requestedLocales, defaultLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { dayMs } from '../kit/clock.ts';
 import { Cookie, type CookieScope } from './cookie/cookie.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
@@ -93,7 +93,7 @@ export class Pages {
 
   /** Returns the messages in the language of a request. */
   translate(request: FastifyRequest): Translate {
-    return translator(this.#frame.languages, this.languageOf(request) ?? usualLanguage);
+    return translator(this.#frame.languages, this.languageOf(request) ?? defaultLanguage);
   }
 
   /** Returns the Set-Cookie header for the language that a user selected. */

@@ -8,7 +8,7 @@ import { Cookie, type CookieScope } from '../http/cookie/cookie.ts';
 import { TokenCookie } from '../http/cookie/token-cookie.ts';
 import { deviceKind, pendingAuthenticationKind, requestKind, sessionKind } from './cookie-kinds.ts';
 import type { PageKit } from '../page/page.ts';
-import type { AskedMails } from '../http/cookie/asked-mails.ts';
+import type { RequestedMails } from '../http/cookie/requested-mails.ts';
 import type { ClientSource } from './context.ts';
 import { actorOf } from './principal.ts';
 
@@ -21,8 +21,8 @@ export interface BrowserCookieOptions {
   readonly scope: CookieScope;
   /** Life of the session cookie in milliseconds. */
   readonly sessionMs: number;
-  /** Remembers the mails that the browser asked for. */
-  readonly asked: AskedMails;
+  /** Remembers the mails that the browser requested. */
+  readonly requested: RequestedMails;
   /** Life of the device cookie in milliseconds. Read each time, because a module may extend it. */
   readonly deviceMs: () => number;
 }
@@ -40,13 +40,13 @@ export class BrowserCookies {
   readonly device: TokenCookie;
   readonly pending: TokenCookie;
   readonly request: TokenCookie;
-  readonly asked: AskedMails;
+  readonly requested: RequestedMails;
   readonly #lastWay: Cookie;
   readonly #sessionMs: number;
   readonly #deviceMs: () => number;
 
-  constructor({ scope, sessionMs, deviceMs, asked }: BrowserCookieOptions) {
-    this.asked = asked;
+  constructor({ scope, sessionMs, deviceMs, requested }: BrowserCookieOptions) {
+    this.requested = requested;
     this.session = new TokenCookie({ name: 'session_id', kind: sessionKind, scope });
     this.device = new TokenCookie({ name: 'device', kind: deviceKind, scope });
     this.pending = new TokenCookie({ name: 'pending_login', kind: pendingAuthenticationKind, scope });

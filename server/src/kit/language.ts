@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** Language for users who state no language, or only unsupported ones. */
-export const usualLanguage = 'en';
+export const defaultLanguage = 'en';
 
 /** Values of the placeholders of a message: numbers select plural forms, instants are Unix milliseconds. */
 export type MessageValues = Readonly<Record<string, string | number>>;
@@ -42,7 +42,7 @@ function readFolder(folder: string): void {
     const catalog = catalogs.get(language) ?? new Map<string, string>();
     catalogs.set(language, catalog);
     for (const [key, text] of Object.entries(messages)) {
-      if (catalog.has(key)) throw new Error(`The message ${key} stands in two folders`);
+      if (catalog.has(key)) throw new Error(`The message ${key} is in two folders`);
       catalog.set(key, text);
     }
   }
@@ -78,7 +78,7 @@ export class Languages {
 
   /** Returns whether there is a message with this key. A language that lacks it shows it in English. */
   has(key: string): boolean {
-    return this.#textOf(usualLanguage, key) !== undefined;
+    return this.#textOf(defaultLanguage, key) !== undefined;
   }
 
   /** Returns the name of a language in that language. */
@@ -97,15 +97,15 @@ export class Languages {
    * @throws {Error} if the message does not exist.
    */
   message(language: string | undefined, key: string, values: MessageValues = {}): string {
-    const wanted = language !== undefined && this.isSupported(language) ? language : usualLanguage;
+    const wanted = language !== undefined && this.isSupported(language) ? language : defaultLanguage;
     const name = `${wanted} ${key}`;
     let compiled = this.#compiled.get(name);
     if (compiled === undefined) {
       const text = this.#textOf(wanted, key);
-      const usual = text ?? this.#textOf(usualLanguage, key);
-      if (usual === undefined) throw new Error(`There is no message ${key} in ${wanted}`);
-      const format = compile(usual, text === undefined ? usualLanguage : wanted);
-      compiled = { format, hasDate: usual.includes(', date') };
+      const shown = text ?? this.#textOf(defaultLanguage, key);
+      if (shown === undefined) throw new Error(`There is no message ${key} in ${wanted}`);
+      const format = compile(shown, text === undefined ? defaultLanguage : wanted);
+      compiled = { format, hasDate: shown.includes(', date') };
       this.#compiled.set(name, compiled);
     }
     const formatted = String(compiled.format.format({ ...values }));

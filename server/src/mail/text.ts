@@ -2,7 +2,7 @@
 // are built from the same parts, in the language of the user.
 import { html } from 'ghtml';
 import { nameDevice } from '../kit/device.ts';
-import { ownLanguages, usualLanguage, type Languages, type MessageValues } from '../kit/language.ts';
+import { ownLanguages, defaultLanguage, type Languages, type MessageValues } from '../kit/language.ts';
 import { logoSource, type Logo } from './logo.ts';
 import type { Letter } from './mail-kind.ts';
 import { buttonStyle, styleSheet } from './style-sheet.ts';
@@ -41,7 +41,9 @@ export function composeMail(sender: Sender, letter: Letter): Required<MailText> 
   const { kind, outline, occasion } = letter;
   const { languages = ownLanguages } = sender;
   const language =
-    letter.language !== undefined && languages.isSupported(letter.language) ? letter.language : usualLanguage;
+    letter.language !== undefined && languages.isSupported(letter.language)
+      ? letter.language
+      : defaultLanguage;
   const { values, variant = 'what', link, code } = outline;
   const happened = languages.has(`mail.${kind}.${variant}`) ? variant : 'what';
   const t = (key: string, more: MessageValues = {}): string =>

@@ -9,7 +9,7 @@ import type {
   Page,
 } from 'playwright-core';
 import type { Environment } from '../../src/config/read-options.ts';
-import { languageOf, message, usualLanguage, type MessageValues } from '../../src/kit/language.ts';
+import { languageOf, message, defaultLanguage, type MessageValues } from '../../src/kit/language.ts';
 import { codeAt, decodeBase32 } from './authenticator-app.ts';
 import { openBrowser } from './chromium.ts';
 import { hasFeature } from './feature.ts';
@@ -126,7 +126,7 @@ export class Visitor {
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
     const hasScripts = options.javaScriptEnabled !== false;
-    const language = languageOf(options.locale) ?? usualLanguage;
+    const language = languageOf(options.locale) ?? defaultLanguage;
     const visitor = new Visitor(site, context, page, { language, hasScripts, hasDevice });
     page.on('pageerror', (error) => visitor.faults.push(String(error)));
     page.on('dialog', (dialog) => void visitor.faults.push(`dialog: ${dialog.message()}`));

@@ -58,7 +58,7 @@ export function emailChangePages({
       const { email } = sessionOf(request);
       const { codePath } = emailChangeKind.page;
       // Only the browser that requested the change can redeem the code.
-      const isAskedHere = cookies.asked.read(request.headers.cookie, emailChangeKind)?.email === pending;
+      const isAskedHere = cookies.requested.read(request.headers.cookie, emailChangeKind)?.email === pending;
       const code = isAskedHere ? html`<a href="${codePath}">${t('page.address.code')}</a>` : '';
       return html`<p>${t('page.address.what', { email })}</p>
         !${pending === undefined ? '' : html`<p class="notice">${t('page.address.pending', { email: pending })} !${code}</p>`}
@@ -98,7 +98,7 @@ export function emailChangePages({
           await emailChange.request(sessionOf(request), { address, password }, source);
           cookies.setRequest(reply, source);
           const asked = { email: address.text, endsWithBrowser: false };
-          cookies.asked.leave(reply, request.headers.cookie, emailChangeKind, asked);
+          cookies.requested.leave(reply, request.headers.cookie, emailChangeKind, asked);
           return emailChangeKind.page.codePath ?? path;
         },
       }),

@@ -76,7 +76,7 @@ export function signInLinkPage({ pages, cookies, emailSignIn }: EmailSignInPageP
     request: (email, source) => emailSignIn.request(email, source),
     async redeem(fields, { request, reply }) {
       const address = addressOfAccount(fields);
-      const asked = cookies.asked.read(request.headers.cookie, emailSignInKind);
+      const asked = cookies.requested.read(request.headers.cookie, emailSignInKind);
       const isAsked = toEmailAddress(asked?.email ?? '')?.key === address.key;
       const source = { ...request.source, endsWithBrowser: isAsked && asked?.endsWithBrowser === true };
       const login = await emailSignIn.redeem(address, fields.token, source);

@@ -5,7 +5,7 @@ import { Problem } from '../../kit/problem.ts';
 import { costing, hashCost, hashing, mailCost } from '../../http/limit/limits.ts';
 import { addressOf, field } from '../../http/markup.ts';
 import type { Translate } from '../../http/pages.ts';
-import type { AskedMail } from '../../http/cookie/asked-mails.ts';
+import type { RequestedMail } from '../../http/cookie/requested-mails.ts';
 import { faultOf, newPasswordField, refusalOf } from '../../page/form.ts';
 import {
   Redirect,
@@ -33,15 +33,15 @@ export function codePage(
   { kind, redeem, askMore, request: mail }: TokenPage,
 ): PageRoutes {
   const { codePath = '', requestPath = paths.signIn, hasPassword = false } = kind.page;
-  const askedBy = ({ request: { headers } }: Visit): AskedMail | undefined =>
-    cookies.asked.read(headers.cookie, kind);
-  return formPage<AskedMail>(pages, {
+  const requestedBy = ({ request: { headers } }: Visit): RequestedMail | undefined =>
+    cookies.requested.read(headers.cookie, kind);
+  return formPage<RequestedMail>(pages, {
     path: codePath,
     summary: 'Page: takes the code of a mail',
     title: 'page.code.title',
     showsRefusal: true,
     load: (visit) =>
-      askedBy(visit) ??
+      requestedBy(visit) ??
       new Redirect(addressOf(requestPath, { return_to: visit.next, done: missingCookies(visit.request) })),
     body: (visit, { email, waitSeconds }) => {
       const { t, inputs, next, refusal } = visit;
@@ -82,11 +82,11 @@ export function codePage(
         keeps: ['token', 'by'],
         back: (_fields, { next }) => addressOf(codePath, { return_to: next }),
         submit: async ({ token, password, new_password: newPassword }, visit) => {
-          const asked = askedBy(visit);
-          if (asked === undefined) throw new Problem('token_invalid');
-          const fields = { email: asked.email, token, password, new_password: newPassword };
+          const requested = requestedBy(visit);
+          if (requested === undefined) throw new Problem('token_invalid');
+          const fields = { email: requested.email, token, password, new_password: newPassword };
           const target = await redeem(fields, visit);
-          cookies.asked.forget(visit.reply, visit.request.headers.cookie, kind);
+          cookies.requested.forget(visit.reply, visit.request.headers.cookie, kind);
           return target ?? addressOf(kind.page.path, { done: 'redeemed', return_to: visit.next });
         },
       }),
@@ -112,10 +112,10 @@ function resend(parts: TokenPageParts, { kind, codePath, requestPath, mail }: Re
     back: (_fields, { next }) => addressOf(codePath, { return_to: next }),
     submit: async (_fields, visit) => {
       const { request, next } = visit;
-      const asked = parts.cookies.asked.read(request.headers.cookie, kind);
-      if (asked === undefined)
+      const requested = parts.cookies.requested.read(request.headers.cookie, kind);
+      if (requested === undefined)
         return addressOf(requestPath, { return_to: next, done: missingCookies(request) });
-      if (asked.waitSeconds === 0) await requestMail(parts, visit, { ...asked, kind, mail });
+      if (requested.waitSeconds === 0) await requestMail(parts, visit, { ...requested, kind, mail });
       return addressOf(codePath, { return_to: next });
     },
   });

@@ -92,7 +92,7 @@ export async function requestMail(
   const source = pageSourceOf(pages, request);
   await mail(address, source);
   cookies.setRequest(reply, source);
-  cookies.asked.leave(reply, request.headers.cookie, kind, { email: address.text, endsWithBrowser });
+  cookies.requested.leave(reply, request.headers.cookie, kind, { email: address.text, endsWithBrowser });
   return addressOf(kind.page.codePath ?? kind.page.path, { return_to: next });
 }
 

@@ -79,7 +79,7 @@ function linkPage({ pages, cookies }: TokenPageParts, { kind, redeem, askMore }:
         back: ({ email, token }, { next }) => addressOf(path, { email, token, return_to: next }),
         submit: async ({ email = '', ...fields }, visit) => {
           const target = await redeem({ ...fields, email }, visit);
-          cookies.asked.forget(visit.reply, visit.request.headers.cookie, kind);
+          cookies.requested.forget(visit.reply, visit.request.headers.cookie, kind);
           return target ?? addressOf(path, { done: 'redeemed', return_to: visit.next });
         },
       }),
