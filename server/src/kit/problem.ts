@@ -107,7 +107,7 @@ export interface ProblemDetails extends ErrorOptions {
   /** Seconds after which the client may retry. Sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
   /** Accepted factors and their maximum age, for `step_up_required`. Sent. */
-  readonly demand?: FactorRequirement;
+  readonly requirement?: FactorRequirement;
 }
 
 /** Authentication that a request requires (RFC 9470 §3). */
@@ -128,7 +128,7 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly fields: readonly FieldFault[];
   readonly retryAfterSeconds: number | undefined;
-  readonly demand: FactorRequirement | undefined;
+  readonly requirement: FactorRequirement | undefined;
 
   constructor(code: ProblemCode, details: ProblemDetails = {}) {
     super(
@@ -139,7 +139,7 @@ export class Problem extends Error {
     this.code = code;
     this.fields = details.fields ?? [];
     this.retryAfterSeconds = details.retryAfterSeconds;
-    this.demand = details.demand;
+    this.requirement = details.requirement;
   }
 }
 

@@ -75,7 +75,7 @@ onEachEngine('class Auth of the contract', (engine) => {
         isBackup: false,
         type: 'possession',
         amr: [],
-        isSet: async () => false,
+        isEnrolled: async () => false,
         check: async () => undefined,
         exportOf: async () => ({}),
         removeAll: async () => {},

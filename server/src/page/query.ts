@@ -16,7 +16,7 @@ export interface PageQueryValues {
   /** Id of what the page shows: of a refusal (note.ts), or of a row. */
   readonly note?: string;
   readonly id?: string;
-  /** What an application demands at step-up: a second factor by name, and its age in seconds. */
+  /** What an application requires at step-up: a second factor by name, and its age in seconds. */
   readonly factor?: string;
   readonly max_age?: string;
   /** The factor must have been given after this instant (Unix milliseconds). */

@@ -436,7 +436,7 @@ onEachEngine(needs('a second factor', 'totp', 'passkey', 'recovery-code'), (engi
       const undone = await service.put('/profile/factors/undo', { token: undo });
       assert.deepEqual([undone.status, memberOf(undone.body, 'message')], [200, 'factors removed'], name);
       assert.equal((await mallory.get('/profile')).status, 403, name);
-      assert.deepEqual(await core.secondFactors.namesOf(id), [], name);
+      assert.deepEqual(await core.secondFactors.usableOf(id), [], name);
       assert.equal(
         (await service.reset(email, await service.tokenFor(email), anotherPassword)).status,
         200,
@@ -475,7 +475,7 @@ onEachEngine(needs('a second factor', 'totp', 'passkey', 'recovery-code'), (engi
       403,
       'after three days',
     );
-    assert.deepEqual((await core.secondFactors.namesOf(ada.id)).toSorted(), ['passkey', 'totp']);
+    assert.deepEqual((await core.secondFactors.usableOf(ada.id)).toSorted(), ['passkey', 'totp']);
   });
 
   test('A58 trojan identifier: undoing a change of address also removes an app whose enrollment began before it', async (t) => {
@@ -491,7 +491,7 @@ onEachEngine(needs('a second factor', 'totp', 'passkey', 'recovery-code'), (engi
     const code = codesOf(begun.secret, clock)();
     assert.equal((await browser.put('/profile/totp', { id: begun.id, code })).status, 200);
     assert.equal((await service.put('/profile/email/undo', { token: undo })).status, 200);
-    assert.deepEqual(await core.secondFactors.namesOf(id), []);
+    assert.deepEqual(await core.secondFactors.usableOf(id), []);
   });
 
   /** Requests without the device cookie, so that all attempts count on the account. */

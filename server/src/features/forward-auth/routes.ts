@@ -14,7 +14,7 @@ import { errorHandler } from '../../http/reply/problem-handler.ts';
 import type { Details } from '../../identity/details/details.ts';
 import type { SecondFactors } from '../../identity/factor/second-factor.ts';
 import type { Sessions } from '../../identity/session/session.ts';
-import type { AuthenticationDemand, StepUp } from '../../identity/step-up/step-up.ts';
+import type { AuthenticationRequirement, StepUp } from '../../identity/step-up/step-up.ts';
 import { ForwardedRequest } from './forwarded-request.ts';
 import './problem.ts';
 
@@ -35,7 +35,7 @@ const Who = Type.Object({
 /** Below, the time to return from the step-up page would count: the user would be asked again and again. */
 const minAgeSeconds = 30;
 
-// A demand whose name is misspelled must not let everyone pass.
+// A requirement whose name is misspelled must not let everyone pass.
 const Question = Type.Object(
   {
     sign_in: Type.Optional(
@@ -78,19 +78,19 @@ export function forwardAuthRoutes({
   sessions,
   stepUp,
 }: ForwardAuthParts): FastifyPluginAsyncTypebox {
-  /** @throws {Problem} invalid_request for a demand that no session can meet. */
-  const demandOf = ({
+  /** @throws {Problem} invalid_request for a requirement that no session can meet. */
+  const requirementOf = ({
     factor,
     max_age: age,
   }: {
     factor?: string;
     max_age?: string;
-  }): AuthenticationDemand => {
-    const { demands } = secondFactors;
-    if (factor !== undefined && !demands.includes(factor))
+  }): AuthenticationRequirement => {
+    const { requirable } = secondFactors;
+    if (factor !== undefined && !requirable.includes(factor))
       throw fieldProblem(
         'factor',
-        `must be one of the second factors of this service: ${demands.join(', ')}`,
+        `must be one of the second factors of this service: ${requirable.join(', ')}`,
       );
     const maxAgeSeconds = age === undefined ? undefined : Number(age);
     if (maxAgeSeconds !== undefined && maxAgeSeconds < minAgeSeconds)
@@ -122,7 +122,7 @@ export function forwardAuthRoutes({
       },
       async (request, reply) => {
         const { session, query, headers } = request;
-        const demand = demandOf(query);
+        const requirement = requirementOf(query);
         const forwarded = new ForwardedRequest(headers);
         /** Redirects to a page that solves a problem, and back; `undefined` if there is no person to follow. */
         const redirect = (path: string, more: Readonly<Record<string, string | undefined>> = {}) => {
@@ -135,9 +135,9 @@ export function forwardAuthRoutes({
           if (redirected === undefined) throw new Problem('sign_in_required');
           return redirected;
         }
-        if (demand.factor !== undefined || demand.maxAgeSeconds !== undefined) {
+        if (requirement.factor !== undefined || requirement.maxAgeSeconds !== undefined) {
           try {
-            await stepUp.requireRecent(session, demand);
+            await stepUp.requireRecent(session, requirement);
           } catch (error) {
             const { factor, max_age } = query;
             const redirected = isProblem(error, 'step_up_required')

@@ -77,7 +77,7 @@ export const passkey = module({
           ...passkeySection,
           state: async ({ userId }, t) => stateOf(t, await passkeys.list(userId)),
           advice: async ({ userId }, t) =>
-            secondFactors.policy === 'off' || (await secondFactors.namesOf(userId)).length > 0
+            secondFactors.policy === 'off' || (await secondFactors.usableOf(userId)).length > 0
               ? undefined
               : {
                   rank: 2,

@@ -11,7 +11,7 @@ export class PasskeyData implements StoredFactor {
   readonly type = 'possession';
   readonly amr = ['pop'];
 
-  async isSet(db: Database, userId: number): Promise<boolean> {
+  async isEnrolled(db: Database, userId: number): Promise<boolean> {
     return (await listPasskeys(db, userId)).length > 0;
   }
 

@@ -40,11 +40,11 @@ export const recoveryCode = module({
             const left = await recoveryCodes.count(userId);
             if (left > 0)
               return { text: t('page.recovery_codes.state', { left }), tone: left > 3 ? 'good' : 'weak' };
-            const isUsable = (await secondFactors.namesOf(userId)).length > 0;
+            const isUsable = (await secondFactors.usableOf(userId)).length > 0;
             return { text: t('page.factor.none_yet'), ...(isUsable && { tone: 'weak' }) };
           },
           advice: async ({ userId }, t) => {
-            if ((await secondFactors.namesOf(userId)).length === 0) return undefined;
+            if ((await secondFactors.usableOf(userId)).length === 0) return undefined;
             if ((await recoveryCodes.count(userId)) > 0) return undefined;
             return {
               rank: 1,

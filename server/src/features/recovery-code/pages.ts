@@ -64,7 +64,7 @@ function listPage({
     load: async ({ request }) => {
       const session = sessionOf(request);
       await stepUp.requireRecent(session);
-      const isUsable = (await secondFactors.namesOf(session.userId)).length > 0;
+      const isUsable = (await secondFactors.usableOf(session.userId)).length > 0;
       return { isUsable, left: await recoveryCodes.count(session.userId) };
     },
     body: ({ t, inputs, next }, { isUsable, left }) =>

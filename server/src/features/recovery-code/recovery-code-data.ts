@@ -10,7 +10,7 @@ export class RecoveryCodeData implements StoredFactor {
   readonly type = 'possession';
   readonly amr = ['otp'];
 
-  async isSet(db: Database, userId: number): Promise<boolean> {
+  async isEnrolled(db: Database, userId: number): Promise<boolean> {
     return (await countCodes(db, userId)) > 0;
   }
 

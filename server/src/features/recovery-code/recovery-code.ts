@@ -135,7 +135,7 @@ export class RecoveryCodes extends RecoveryCodeData implements SecondFactor {
 
 /** @throws {Problem} invalid_request if the user has no factor for which a code can stand in. */
 async function requireOtherFactor(tx: Database, secondFactors: SecondFactors, userId: number): Promise<void> {
-  const factors = await secondFactors.setOf(tx, userId);
+  const factors = await secondFactors.usableOf(userId, tx);
   if (factors.length === 0)
     throw fieldProblem('factor', 'must be enrolled before recovery codes are created');
 }

@@ -10,7 +10,7 @@ export class TotpData implements StoredFactor {
   readonly type = 'possession';
   readonly amr = ['otp'];
 
-  async isSet(db: Database, userId: number): Promise<boolean> {
+  async isEnrolled(db: Database, userId: number): Promise<boolean> {
     return (await listAuthenticators(db, userId)).length > 0;
   }
 

@@ -14,7 +14,7 @@ export function problemType(code: string): string {
 }
 
 /** Returns the body of a problem (RFC 9457 §3.1) with the additional member `message`, which the contract requires. */
-export function problemBody({ code, fields, demand }: Problem, requestId?: string): object {
+export function problemBody({ code, fields, requirement }: Problem, requestId?: string): object {
   const { title, status } = getProblem(code);
   const message =
     fields.length === 0 ? title : fields.map(({ field, message: fault }) => `${field} ${fault}`).join('; ');
@@ -27,10 +27,10 @@ export function problemBody({ code, fields, demand }: Problem, requestId?: strin
     ...(fields.length > 0 && {
       errors: fields.map(({ field, message: fault }) => ({ field, message: fault })),
     }),
-    ...(demand !== undefined && {
-      factors: demand.factors,
-      acr_values: demand.acr,
-      max_age: demand.maxAgeSeconds,
+    ...(requirement !== undefined && {
+      factors: requirement.factors,
+      acr_values: requirement.acr,
+      max_age: requirement.maxAgeSeconds,
     }),
     ...(requestId !== undefined && { request_id: requestId }),
   };
@@ -42,9 +42,9 @@ export async function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const { code, retryAfterSeconds, demand } = problem;
+  const { code, retryAfterSeconds, requirement } = problem;
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
-  if (demand !== undefined) void reply.header('www-authenticate', challengeOf(demand));
+  if (requirement !== undefined) void reply.header('www-authenticate', challengeOf(requirement));
   await reply
     .status(getProblem(code).status)
     .type(problemMediaType)

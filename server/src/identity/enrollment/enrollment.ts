@@ -237,7 +237,7 @@ export class Enrollment {
    */
   async #requireWayIn(tx: Database, user: User): Promise<void> {
     const { secondFactors } = this.#needs;
-    const left = await secondFactors.setOf(tx, user.id);
+    const left = await secondFactors.usableOf(user.id, tx);
     if (left.length === 0 && secondFactors.policy === 'required') throw new Problem('last_factor');
     const isWayInLeft =
       user.hashedPassword !== null ||

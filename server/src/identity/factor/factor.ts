@@ -55,7 +55,7 @@ export interface StoredFactor {
   /** Its authentication method references (RFC 8176 §2), without `mfa`. */
   readonly amr: readonly string[];
   /** Returns true if the user has enrolled it. */
-  isSet(db: Database, userId: number): Promise<boolean>;
+  isEnrolled(db: Database, userId: number): Promise<boolean>;
   /** Returns what is stored about the user, for the copy of their data: no seed, key or digest. */
   exportOf(db: Database, userId: number): Promise<object>;
   /** Removes the user's authenticators, or only those added since an instant. Inside a transaction. */

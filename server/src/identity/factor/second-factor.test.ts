@@ -36,7 +36,7 @@ class Riddle implements SecondFactor {
   readonly setBy = new Set<number>();
   readonly purposes: FactorPurpose[] = [];
   readonly removals: number[] = [];
-  /** Number of calls of isSet. */
+  /** Number of calls of isEnrolled. */
   asked = 0;
   /** True if a concurrent request consumes the output first. */
   isConsumed = false;
@@ -57,17 +57,17 @@ class Riddle implements SecondFactor {
     this.#isFirst = isFirst;
   }
 
-  async isSet(_db: Database, userId: number): Promise<boolean> {
+  async isEnrolled(_db: Database, userId: number): Promise<boolean> {
     this.asked += 1;
     return this.setBy.has(userId);
   }
 
   async isWayIn(db: Database, userId: number): Promise<boolean> {
-    return this.#isFirst && this.isSet(db, userId);
+    return this.#isFirst && this.isEnrolled(db, userId);
   }
 
   async exportOf(_db: Database, userId: number): Promise<object> {
-    return { isSet: this.setBy.has(userId) };
+    return { isEnrolled: this.setBy.has(userId) };
   }
 
   async check(_user: User, output: string, purpose: FactorPurpose): Promise<VerifiedOutput | undefined> {
@@ -538,7 +538,7 @@ onEachEngine('second factors', (engine) => {
       (...factors: string[]) =>
       (error: unknown): boolean => {
         assert.ok(isProblem(error, 'step_up_required'));
-        assert.deepEqual(error.demand, { factors, maxAgeSeconds: 600 });
+        assert.deepEqual(error.requirement, { factors, maxAgeSeconds: 600 });
         return true;
       };
 
@@ -1069,7 +1069,7 @@ onEachEngine('second factors', (engine) => {
     plugged.storedFactors.push(off);
     assert.ok((await enter(bench)).token);
     assert.equal(await secondFactors.hasWayIn(database, bob.id), false);
-    assert.deepEqual((await secondFactors.exportOf(database, bob.id))['off'], { isSet: true });
+    assert.deepEqual((await secondFactors.exportOf(database, bob.id))['off'], { isEnrolled: true });
     assert.deepEqual(await secondFactors.storedOf(database, bob.id), ['off']);
     await database.transaction((tx) => secondFactors.removeAll(tx, bob.id));
     assert.deepEqual(off.removals, [bob.id]);

@@ -71,8 +71,8 @@ export class SecondFactors {
     return this.#enabled.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
-  /** What a request may demand of a session: any second factor, or one of those that can be enrolled. */
-  get demands(): readonly string[] {
+  /** What a request may require of a session: any second factor, or one of those that can be enrolled. */
+  get requirable(): readonly string[] {
     const names = this.#factors.filter(({ isBackup }) => !isBackup).map(({ name }) => name);
     return names.length === 0 ? [] : ['second', ...names];
   }
@@ -96,16 +96,16 @@ export class SecondFactors {
   }
 
   /**
-   * Returns when the user of a session last proved who they are. After a second factor only another second factor is a newer
-   * proof: a person who finds an open session and knows the password has no second factor. A user who has removed all of
-   * them proves the rest.
+   * Returns when the user of a session last proved who they are. After a second factor only another second factor is a
+   * newer proof: a person who finds an open session and knows the password has no second factor. For a user who has
+   * removed all of them, every factor is a newer proof.
    */
   async proofOf(
     userId: number,
     uses: readonly FactorUse[],
   ): Promise<{ readonly at: number | undefined; readonly isSecond: boolean }> {
     const hasSecond = uses.some(({ factor }) => firstFactors[factor] === undefined);
-    const names = hasSecond ? await this.namesOf(userId) : [];
+    const names = hasSecond ? await this.usableOf(userId) : [];
     const seconds = uses.filter((use) => names.includes(use.factor) || use.isMultiFactor === true);
     const isSecond = names.length > 0 && seconds.length > 0;
     return { at: newestUse(isSecond ? seconds : uses), isSecond };
@@ -116,30 +116,25 @@ export class SecondFactors {
   }
 
   /** Returns the names of the factors of which sign-in requires one; empty if the user has only a backup. */
-  async setOf(db: Database, userId: number): Promise<string[]> {
+  async usableOf(userId: number, db: Database = this.#context.db): Promise<string[]> {
     const names: string[] = [];
     for (const factor of this.#factors) {
       const replacesNothing = factor.isBackup && names.length === 0;
-      if (!replacesNothing && (await factor.isSet(db, userId))) names.push(factor.name);
+      if (!replacesNothing && (await factor.isEnrolled(db, userId))) names.push(factor.name);
     }
     return names;
   }
 
-  /** Returns those names of `setOf` whose factors prove one of the methods (RFC 8176), such as `pop`. */
-  async namesProving(userId: number, methods: readonly string[]): Promise<string[]> {
-    const names = await this.namesOf(userId);
+  /** Returns those names of `usableOf` whose factors prove one of the methods (RFC 8176), such as `pop`. */
+  async usableProving(userId: number, methods: readonly string[]): Promise<string[]> {
+    const names = await this.usableOf(userId);
     return names.filter((name) => this.#methodOf(name).amr.some((method) => methods.includes(method)));
-  }
-
-  /** As `setOf`, outside of a transaction. */
-  namesOf(userId: number): Promise<string[]> {
-    return this.setOf(this.#context.db, userId);
   }
 
   /** Returns true if the user has enrolled the factor. A backup counts only if it replaces another one. */
   async #isUsable(factor: SecondFactor, userId: number): Promise<boolean> {
     const { db } = this.#context;
-    if (!(await factor.isSet(db, userId))) return false;
+    if (!(await factor.isEnrolled(db, userId))) return false;
     return !factor.isBackup || !(await hasNoneOf(this.#factors, db, userId));
   }
 
@@ -154,13 +149,13 @@ export class SecondFactors {
   /** Returns the names of all factors that the user has enrolled, also of those that the options do not offer. */
   async storedOf(db: Database, userId: number): Promise<string[]> {
     const names: string[] = [];
-    for (const factor of this.#all) if (await factor.isSet(db, userId)) names.push(factor.name);
+    for (const factor of this.#all) if (await factor.isEnrolled(db, userId)) names.push(factor.name);
     return names;
   }
 
   /** Returns what sign-in requires of the user after the first factor; `undefined` if nothing. */
   async requirementOf(db: Database, userId: number): Promise<Requirement | undefined> {
-    const factors = await this.setOf(db, userId);
+    const factors = await this.usableOf(userId, db);
     if (factors.length > 0) return { kind: 'second_factor', factors };
     if (this.policy !== 'required') return undefined;
     const enrollable = this.#factors.filter(({ isBackup }) => !isBackup).map(({ name }) => name);
@@ -276,6 +271,6 @@ export class SecondFactors {
 
 /** Returns true if the user has enrolled none of the factors; backups do not count. */
 async function hasNoneOf(factors: readonly StoredFactor[], db: Database, userId: number): Promise<boolean> {
-  for (const factor of factors) if (!factor.isBackup && (await factor.isSet(db, userId))) return false;
+  for (const factor of factors) if (!factor.isBackup && (await factor.isEnrolled(db, userId))) return false;
   return true;
 }

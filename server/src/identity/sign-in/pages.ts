@@ -42,7 +42,7 @@ export function factorPages({
       const pending = pendingAuthenticationOf(request);
       return pending.kind === 'enrollment'
         ? new Redirect(addressOf(paths.setUp, { return_to: next }))
-        : secondFactors.namesOf(pending.userId);
+        : secondFactors.usableOf(pending.userId);
     },
     body: async (visit, names) => {
       const { t, request, inputs, next } = visit;

@@ -13,10 +13,10 @@ import { promptsFor, type FactorPrompt } from '../factor/prompt.ts';
 import type { BrowserCookies } from '../browser-cookies.ts';
 import { sessionOf } from '../session/guard.ts';
 import type { Session } from '../session/session-entry.ts';
-import type { AuthenticationDemand, StepUp } from './step-up.ts';
+import type { AuthenticationRequirement, StepUp } from './step-up.ts';
 
-/** What an application demands of a session, in the address of the step-up page. */
-const DemandQuery = Type.Object({
+/** What an application requires of a session, in the address of the step-up page. */
+const RequirementQuery = Type.Object({
   factor: Type.Optional(formField),
   max_age: Type.Optional(formField),
   since: Type.Optional(formField),
@@ -40,7 +40,7 @@ export function stepUpPages({
 }): PageRoutes['routes'] {
   return formPage<readonly string[]>(pages, {
     path: paths.stepUp,
-    query: DemandQuery,
+    query: RequirementQuery,
     summary: 'Page: asks for a factor again (step-up)',
     title: 'page.step_up.title',
     subject: (request) => sessionOf(request).id,
@@ -62,7 +62,9 @@ export function stepUpPages({
       if (names.includes('email'))
         return html`!${who}
           <p>${t('page.step_up.by_mail')}</p>
-          <form method="post" action="/sign-out">!${inputs}<button>${t('page.sign_out.act')}</button></form>`;
+          <form method="post" action="${paths.signOut}">
+            !${inputs}<button>${t('page.sign_out.act')}</button>
+          </form>`;
       const account = names.includes('password')
         ? html`<input type="text" name="username" value="${email}" autocomplete="username" hidden readonly />`
         : '';
@@ -105,8 +107,12 @@ export function stepUpPages({
   }).routes;
 }
 
-/** Returns what a link to the step-up page demands; `undefined` for what sensitive actions of the account require. */
-function demandOf({ factor, max_age: maxAge, since }: Visit['query']): AuthenticationDemand | undefined {
+/** Returns what a link to the step-up page requires; `undefined` for what sensitive actions of the account require. */
+function requirementOf({
+  factor,
+  max_age: maxAge,
+  since,
+}: Visit['query']): AuthenticationRequirement | undefined {
   if (factor === undefined && maxAge === undefined && since === undefined) return undefined;
   return { factor, maxAgeSeconds: numberOf(maxAge), since: numberOf(since) };
 }
@@ -122,10 +128,10 @@ async function requiredFactors(
   query: Visit['query'],
 ): Promise<readonly string[] | undefined> {
   try {
-    await stepUp.requireRecent(session, demandOf(query));
+    await stepUp.requireRecent(session, requirementOf(query));
     return undefined;
   } catch (error) {
     if (!isProblem(error, 'step_up_required')) throw error;
-    return error.demand?.factors ?? [];
+    return error.requirement?.factors ?? [];
   }
 }

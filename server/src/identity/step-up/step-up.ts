@@ -17,7 +17,7 @@ import '../session/problem.ts';
 const recentMs = 10 * minuteMs;
 
 /** Authentication that is required in addition to a session. */
-export interface AuthenticationDemand {
+export interface AuthenticationRequirement {
   /**
    * `second` for any second factor, or the name of one. By default a second factor if the account has one, otherwise any
    * factor.
@@ -30,7 +30,7 @@ export interface AuthenticationDemand {
 }
 
 /** What sensitive actions of the account require. */
-const recent: AuthenticationDemand = { maxAgeSeconds: recentMs / secondMs };
+const recent: AuthenticationRequirement = { maxAgeSeconds: recentMs / secondMs };
 
 /** Verifies the password of a signed-in user. PasswordLogin implements it. */
 export interface PasswordVerifier {
@@ -63,13 +63,14 @@ export class StepUp {
    * @throws {Problem} step_up_required with the factors that are accepted; with none if the account has not enrolled the
    *   factor that is required.
    */
-  async requireRecent(session: Session, demand: AuthenticationDemand = recent): Promise<void> {
-    const set = await this.#needs.secondFactors.setOf(this.#context.db, session.userId);
-    if (demand.factor !== undefined) {
-      const needed = demand.factor === 'second' ? set : set.filter((name) => name === demand.factor);
-      await this.#require(session, needed, demand);
-    } else if (set.length > 0) await this.#require(session, set, demand);
-    else await this.#require(session, await this.#firstFactorsOf(session.userId), demand, true);
+  async requireRecent(session: Session, requirement: AuthenticationRequirement = recent): Promise<void> {
+    const usable = await this.#needs.secondFactors.usableOf(session.userId);
+    const { factor } = requirement;
+    if (factor !== undefined) {
+      const accepted = factor === 'second' ? usable : usable.filter((name) => name === factor);
+      await this.#require(session, accepted, requirement);
+    } else if (usable.length > 0) await this.#require(session, usable, requirement);
+    else await this.#require(session, await this.#firstFactorsOf(session.userId), requirement, true);
   }
 
   /**
@@ -77,8 +78,8 @@ export class StepUp {
    * @throws {Problem} step_up_required.
    */
   async requireRecentSecond(session: Session): Promise<void> {
-    const set = await this.#needs.secondFactors.setOf(this.#context.db, session.userId);
-    if (set.length > 0) await this.#require(session, set, recent);
+    const usable = await this.#needs.secondFactors.usableOf(session.userId);
+    if (usable.length > 0) await this.#require(session, usable, recent);
   }
 
   /**
@@ -140,7 +141,7 @@ export class StepUp {
   async #require(
     session: Session,
     factors: readonly string[],
-    { factor: required, maxAgeSeconds = Infinity, since: begin = -Infinity }: AuthenticationDemand,
+    { factor: required, maxAgeSeconds = Infinity, since: begin = -Infinity }: AuthenticationRequirement,
     isAnyEnough = false,
   ): Promise<void> {
     const { clock, db } = this.#context;
@@ -155,7 +156,7 @@ export class StepUp {
     if (isMet) return;
     const age = Number.isFinite(maxAgeSeconds) ? { maxAgeSeconds } : {};
     const acr = required === undefined ? {} : { acr: required };
-    throw new Problem('step_up_required', { demand: { factors, ...acr, ...age } });
+    throw new Problem('step_up_required', { requirement: { factors, ...acr, ...age } });
   }
 
   /** Returns the names of the factors that a user without a second factor can give. Signing in again also works. */

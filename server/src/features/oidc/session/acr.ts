@@ -31,8 +31,8 @@ export function acrOf(amr: readonly string[], requested: readonly string[]): str
 
 /** Names the factors that a user can give. The class SecondFactors does it. */
 export interface ProofNames {
-  namesOf(userId: number): Promise<string[]>;
-  namesProving(userId: number, methods: readonly string[]): Promise<string[]>;
+  usableOf(userId: number): Promise<string[]>;
+  usableProving(userId: number, methods: readonly string[]): Promise<string[]>;
 }
 
 /** Returns whether a session has reached one of the requested contexts. */
@@ -53,10 +53,10 @@ export async function factorToReach(
   if (hasReached(amr, requested)) return undefined;
   for (const acr of requested) {
     if (acr === phishingResistant) {
-      const [name] = await factors.namesProving(userId, resistantMethods);
+      const [name] = await factors.usableProving(userId, resistantMethods);
       if (name !== undefined) return name;
     }
-    if (acr === multiFactor && (await factors.namesOf(userId)).length > 0) return 'second';
+    if (acr === multiFactor && (await factors.usableOf(userId)).length > 0) return 'second';
   }
   return undefined;
 }
@@ -87,7 +87,7 @@ export async function proofOf(
   uses: readonly FactorUse[],
 ): Promise<Proof> {
   if (reachedAcrs(amr).includes(phishingResistant)) {
-    const names = await factors.namesProving(userId, resistantMethods);
+    const names = await factors.usableProving(userId, resistantMethods);
     const at = newestUse(uses.filter((use) => names.includes(use.factor)));
     if (at !== undefined) return { at, factor: names[0] };
   }

@@ -59,7 +59,7 @@ export function passkeyOffer({ pages, enrollment, secondFactors, passkeys }: Pas
         throw error;
       }
       const isOff = secondFactors.policy === 'off';
-      return { changesSignIn: !isOff && (await secondFactors.namesOf(session.userId)).length === 0 };
+      return { changesSignIn: !isOff && (await secondFactors.usableOf(session.userId)).length === 0 };
     },
     body: (visit, { changesSignIn }) => {
       const { t, inputs } = visit;
