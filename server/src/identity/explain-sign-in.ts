@@ -92,7 +92,7 @@ function confirmation(
           remedy:
             registrations === 1
               ? 'It becomes the one of the account when the address is confirmed.'
-              : 'The link of the email in the browser that registered decides which one stands. After bienvenue user confirm none does, and the user resets the password.',
+              : 'The link of the email in the browser that registered decides which one takes effect. After bienvenue user confirm none does, and the user resets the password.',
         },
   ];
 }

@@ -9,7 +9,7 @@ export interface ClientIdentity {
 
 /**
  * Returns the language of a mail: that of the account. If the account has none, that of a request of its owner; a stranger
- * does not choose it, and `undefined` stands for the usual one. `isOwner` is called only if that decides.
+ * does not choose it. `undefined` is the default language. `isOwner` is called only if its answer matters.
  */
 export async function languageOfMail(
   user: { readonly id: number; readonly language: string | null } | undefined,

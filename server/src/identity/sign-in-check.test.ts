@@ -159,7 +159,7 @@ onEachEngine('user why', (engine) => {
       );
     });
 
-  test('user confirm lets the only registration stand, and of several none', async () => {
+  test('user confirm keeps the only registration, and of several none', async () => {
     const { emailVerification, database } = service.service.core;
     const register = (email: string, typed: string): Promise<unknown> =>
       new Browser(service).send({ method: 'POST', path: '/users', fields: { email, password: typed } });

@@ -25,13 +25,13 @@ export interface AccountSection {
   readonly group: 'sign_in' | 'history';
   /** Users continue here after they added their first authenticator: at `?done=first`, with the address to return to. */
   readonly followsFirstFactor?: true;
-  /** Returns how things stand; the account page shows it instead of `page.<name>.about`. */
+  /** Returns the state of the section; the account page shows it instead of `page.<name>.about`. */
   readonly state?: (session: SignedIn, t: Translate) => Promise<SectionState>;
   /** Returns what the user should do next, if this section has something to advise. */
   readonly advice?: (session: SignedIn, t: Translate) => Promise<Advice | undefined>;
 }
 
-/** How things stand in a section. */
+/** State of a section for a user, such as the number of passkeys. */
 export interface SectionState {
   /** Markup. */
   readonly text: string;

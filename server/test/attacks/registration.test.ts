@@ -1,5 +1,5 @@
 // A stranger and the owner of a mailbox register the same address. What is confirmed and what it opens belong together:
-// the confirmation lets the registration of its own browser, or of the given password, stand and ends all others.
+// the confirmation keeps the registration of its own browser, or of the given password, and ends all others.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dayMs, minuteMs } from '../../src/kit/clock.ts';

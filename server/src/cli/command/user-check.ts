@@ -96,9 +96,9 @@ export function confirmUser(command: Command, context: CommandContext): void {
         const user = await requireUser(database, email);
         if (user.disabledAt !== null)
           throw new CommandError(`${email} is disabled; run bienvenue user enable ${email} first`);
-        const stands = await emailVerification.markVerified(user.id, operator);
-        if (stands === undefined) throw new CommandError(`${email} is confirmed already`);
-        print(json, { email, stands }, `${email} is confirmed${notes[stands](email)}`);
+        const kept = await emailVerification.markVerified(user.id, operator);
+        if (kept === undefined) throw new CommandError(`${email} is confirmed already`);
+        print(json, { email, kept }, `${email} is confirmed${notes[kept](email)}`);
       }),
     );
 }

@@ -101,8 +101,8 @@ export class RecoveryCodes extends RecoveryCodeData implements SecondFactor {
   }
 
   /**
-   * Returns the change that replaces the codes. The user must have another second factor: codes stand in for it and are
-   * no factor of their own.
+   * Returns the change that replaces the codes. The user must have another second factor: codes replace it when it
+   * is lost, and are no factor of their own.
    * @throws {Problem} invalid_request, when the change is applied, if the user has no other second factor.
    */
   replacement(secondFactors: SecondFactors): FactorChange<string[]> {
@@ -133,7 +133,7 @@ export class RecoveryCodes extends RecoveryCodeData implements SecondFactor {
   }
 }
 
-/** @throws {Problem} invalid_request if the user has no factor for which a code can stand in. */
+/** @throws {Problem} invalid_request if the user has no factor that a code could replace. */
 async function requireOtherFactor(tx: Database, secondFactors: SecondFactors, userId: number): Promise<void> {
   const factors = await secondFactors.usableOf(userId, tx);
   if (factors.length === 0)

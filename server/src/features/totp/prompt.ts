@@ -16,7 +16,7 @@ export const totpPrompt: FactorPrompt = {
   inputs: (t, fault) => codeInputs('totp', 'digits', { label: t('page.totp.code'), fault }),
 };
 
-/** Returns how things stand, for the account page. */
+/** Returns the state of the section for the account page. */
 export function stateOf(t: Translate, rows: readonly object[]): SectionState {
   if (rows.length === 0) return { text: t('page.factor.off') };
   return { text: t('page.totp.count', { count: rows.length }), tone: 'good' };

@@ -81,7 +81,7 @@ export class Accounts {
 
   /**
    * As `register`, for any client. If addresses must be confirmed, the account is provisional and its authenticator that
-   * of a pending registration: confirming decides which registration stands.
+   * of a pending registration: the confirmation decides which one takes effect.
    * @throws {ValueError} `User <email> already exists`.
    * @throws {Problem} sign_up_closed; invalid_request if a rule rejects the address or the password, or the credential
    *   was registered since it was verified.

@@ -1,4 +1,4 @@
-// The account page: how things stand, one advice, and the pages of the account.
+// The account page: one advice, and the pages of the account, each with its state.
 import { html } from 'ghtml';
 import type { Translate } from '../../http/pages.ts';
 import type { AccountSection, Advice, SignedIn } from '../../page/account-section.ts';

@@ -1,5 +1,5 @@
 // Confirms that the owner of an account receives mail at its address: sends and redeems confirmation tokens. Anyone may
-// have registered the address, so the confirmation decides which registration stands.
+// have registered the address, so the confirmation decides which registration takes effect.
 import { isProblem, Problem } from '../../kit/problem.ts';
 import type { Database } from '../../db/database.ts';
 import { requireEmailAddress, type EmailAddress } from '../../user/email-address.ts';
@@ -40,10 +40,10 @@ export interface RegistrationProof {
 }
 
 /**
- * What stands after the confirmation: a registration, a new password, or the account as it is, if the operator or a
- * program made it and its own password was given.
+ * What opens the account after the confirmation: a registration, a new password, or what opens it already, if the
+ * operator or a program added the account and its own password was given.
  */
-type Standing = { readonly attempt?: Attempt } & (
+type Outcome = { readonly attempt?: Attempt } & (
   | { readonly by: 'registration'; readonly registration: PendingRegistration }
   | { readonly by: 'new_password'; readonly hashedPassword: string }
   | { readonly by: 'account'; readonly passwordChangedAt: number }
@@ -62,8 +62,8 @@ interface ProvenOwner {
 export interface ConfirmedAccount {
   readonly user: User;
   /**
-   * `password`, or the factor of the registration, if this browser made the registration that stands: then the token
-   * signs in too. `undefined` in another browser.
+   * `password`, or the factor of the registration, if this browser made the registration that takes effect: then the
+   * token signs in as well. `undefined` in another browser.
    */
   readonly registeredBy: string | undefined;
 }
@@ -77,9 +77,9 @@ export interface EmailVerificationNeeds {
 }
 
 /** Returns how this browser registered the account, if it did. */
-function methodOfBrowser(standing: Standing): string | undefined {
-  if (standing.by !== 'registration' || standing.attempt !== undefined) return undefined;
-  return standing.registration.factor ?? 'password';
+function methodOfBrowser(outcome: Outcome): string | undefined {
+  if (outcome.by !== 'registration' || outcome.attempt !== undefined) return undefined;
+  return outcome.registration.factor ?? 'password';
 }
 
 /** Sends and redeems confirmation tokens. */
@@ -126,8 +126,8 @@ export class EmailVerification {
   }
 
   /**
-   * Confirms the address of the account and consumes the token. One registration stands: that of this browser, or that of
-   * the given password; or a new password replaces all of them. The others end, with all access from before.
+   * Confirms the address of the account and consumes the token. One registration takes effect, that of this browser or
+   * that of the given password; or a new password replaces all of them. The others end, with all access from before.
    * @throws {Problem} token_invalid; invalid_request for a new password that the rule rejects.
    * @throws {Problem} password_required in another browser than the one that registered; same_browser_required instead if
    *   no registration has a password. The token can still be used, here with a new password.
@@ -144,40 +144,41 @@ export class EmailVerification {
     // Found before a password is hashed, so that guessed tokens cost no hash (denial of service).
     const live = await tokens.find(verificationKind, presented, { email: address }, source);
     if (live.user.disabledAt !== null) throw new Problem('token_invalid');
-    const standing = await this.#choose(live, { ...proof, address }, source);
+    const outcome = await this.#choose(live, { ...proof, address }, source);
     return db.transaction(async (tx) => {
       const before = await lockUser(tx, live.user.id);
       await tokens.consume(tx, live);
       if (before?.emailVerifiedAt !== null) throw new Problem('token_invalid');
-      await this.#settle(tx, before, standing, { address, language: source.language });
+      await this.#settle(tx, before, outcome, { address, language: source.language });
       const user = await updateVerified(tx, before.id, clock());
       if (user === undefined) throw new Problem('token_invalid');
-      if (standing.attempt !== undefined) await attempts.succeed(tx, standing.attempt);
+      if (outcome.attempt !== undefined) await attempts.succeed(tx, outcome.attempt);
       await events.emit(tx, accountEvents.email_verified, { user, source });
-      if (standing.by === 'new_password')
+      if (outcome.by === 'new_password')
         await events.emit(tx, accountEvents.registrations_replaced, { user, source });
-      return { user, registeredBy: methodOfBrowser(standing) };
+      return { user, registeredBy: methodOfBrowser(outcome) };
     });
   }
 
   /**
-   * Marks the address of a user as confirmed, for the operator or a program. What the account opens stays; of a
-   * provisional account its only registration stands, and of several none: nothing shows which one is the owner's.
-   * Returns what stands; `undefined` if no user has the id, or it is disabled or confirmed already.
+   * Marks the address of a user as confirmed, for the operator or a program. What opens the account is kept; of a
+   * provisional account its only registration takes effect, and of several none: nothing shows which one is the owner's.
+   * Returns what opens the account; `undefined` if no user has the id, or it is disabled or confirmed already.
    */
   async markVerified(userId: number, source: ClientSource): Promise<MarkedAs | undefined> {
     const { db, clock, events } = this.#context;
     return db.transaction(async (tx) => {
       const user = await lockUser(tx, userId);
       if (user === undefined || user.disabledAt !== null || user.emailVerifiedAt !== null) return undefined;
-      const stands = await this.#standingOf(tx, user);
+      const kept = await this.#settleMarked(tx, user);
       await updateVerified(tx, userId, clock());
       await events.emit(tx, accountEvents.email_marked_verified, { user, source });
-      return stands;
+      return kept;
     });
   }
 
-  async #standingOf(tx: Database, user: User): Promise<MarkedAs> {
+  /** Settles without a proof of the owner, and returns what opens the account. Inside a transaction. */
+  async #settleMarked(tx: Database, user: User): Promise<MarkedAs> {
     const owner = { address: requireEmailAddress(user.email), language: undefined };
     if (user.provisionalUntil === null) {
       const { passwordChangedAt } = user;
@@ -193,12 +194,12 @@ export class EmailVerification {
     return 'nothing';
   }
 
-  /** Decides what stands. Changes nothing but the count of attempts. */
+  /** Decides what will open the account. Changes nothing but the count of attempts. */
   async #choose(
     { user }: LiveToken,
     { address, password, newPassword }: RegistrationProof & { address: EmailAddress },
     source: ClientSource,
-  ): Promise<Standing> {
+  ): Promise<Outcome> {
     const { hasher, passwordRule } = this.#context;
     if (newPassword !== undefined) {
       await passwordRule(newPassword, { email: address.text, field: 'new_password' });
@@ -223,7 +224,7 @@ export class EmailVerification {
     registrations: readonly PendingRegistration[],
     given: { address: EmailAddress; password: string },
     source: ClientSource,
-  ): Promise<Standing> {
+  ): Promise<Outcome> {
     const { db, events, hasher } = this.#context;
     const { attempts } = this.#needs;
     hasher.requireCapacity(); // before the attempt is counted: a rejection under load is not a wrong password
@@ -243,7 +244,7 @@ export class EmailVerification {
     user: User,
     registrations: readonly PendingRegistration[],
     { address, password }: { address: EmailAddress; password: string },
-  ): Promise<Standing | undefined> {
+  ): Promise<Outcome | undefined> {
     const registration = await this.#needs.registrations.findByPassword(registrations, address, password);
     if (registration !== undefined) return { by: 'registration', registration };
     const { hashedPassword, passwordChangedAt } = user;
@@ -253,20 +254,20 @@ export class EmailVerification {
   }
 
   /** Makes one registration that of the account, and ends the others and the access from before. */
-  async #settle(tx: Database, user: User, standing: Standing, proven: ProvenOwner): Promise<void> {
+  async #settle(tx: Database, user: User, outcome: Outcome, proven: ProvenOwner): Promise<void> {
     const { access, registrations } = this.#needs;
-    if (standing.by === 'account') {
-      if (user.passwordChangedAt > standing.passwordChangedAt) throw new Problem('password_required');
+    if (outcome.by === 'account') {
+      if (user.passwordChangedAt > outcome.passwordChangedAt) throw new Problem('password_required');
       // Access from before the confirmation (while EMAIL_CONFIRMATION was off) may belong to an attacker who registered
       // the address.
       await access.revoke(tx, user.id, { kinds: ['sign_in', 'device', 'registration'] });
       return;
     }
-    if (standing.by === 'new_password') {
-      await this.#replace(tx, user.id, standing.hashedPassword, proven);
+    if (outcome.by === 'new_password') {
+      await this.#replace(tx, user.id, outcome.hashedPassword, proven);
       return;
     }
-    const { registration } = standing;
+    const { registration } = outcome;
     // It may have been replaced since it was read.
     if (!(await registrations.take(tx, registration))) throw new Problem('password_required');
     const { email, factor, credential } = registration;

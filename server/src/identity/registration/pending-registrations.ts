@@ -1,7 +1,7 @@
 // Keeps registrations of an address that is not confirmed. Anyone can register any address, so what is confirmed (the
-// address) and what it opens (a password or a passkey) must belong together: confirming lets one registration stand, that
-// of the browser in which it is confirmed or that of a given password, and removes the others. Otherwise the owner of an
-// address would confirm the password of an attacker who registered it as well (account pre-hijacking).
+// address) and what opens the account (a password or a passkey) must belong together: one registration takes effect, that
+// of the browser in which the address is confirmed or that of a given password, and the others are removed. Otherwise the
+// owner would confirm the password of an attacker who registered the address as well (account pre-hijacking).
 import { generateUuid } from '../../kit/id.ts';
 import { digest, equalDigests } from '../../kit/secret.ts';
 import type { Database } from '../../db/database.ts';

@@ -1,7 +1,7 @@
 // The table `pending_registrations`.
 import type { Instant } from '../../db/schema.ts';
 
-/** A registration of an address that is not confirmed. Confirming lets one stand and removes the others. */
+/** A registration of an address that is not confirmed. When it is confirmed, one takes effect and the others are removed. */
 interface PendingRegistrationTable {
   id: string;
   user_id: number;

@@ -36,7 +36,7 @@ export function optionalSessionGuard({ sessions, cookies }: SessionGuardParts): 
 
 /**
  * Returns the session of a request that has passed a guard: the access level `session`, or `requireSession`.
- * @throws {Error} if no guard stands before the route.
+ * @throws {Error} if the route has no guard.
  */
 export function sessionOf(request: FastifyRequest): Session {
   if (request.session === null)

@@ -106,8 +106,9 @@ export const text: Reader<string> = (value, fault) => {
 
 const maxNameCharacters = 100;
 /**
- * Control characters, line separators, and characters that are invisible or change the direction of the text behind them: the
- * name stands in sentences of the consent page (Unicode TR 36 §2.8). Joiners and variation selectors belong to words and emoji.
+ * Control characters, line separators, and characters that are invisible or change the direction of the text after them:
+ * sentences of the consent page contain the name (Unicode TR 36 §2.8). Joiners and variation selectors belong to words
+ * and emoji.
  */
 const forbiddenInNames =
   /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]|(?!\u200C|\u200D|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/u;

@@ -108,7 +108,7 @@ export function passkeyPages({
   }).routes;
 }
 
-/** Returns how things stand, for the account page. */
+/** Returns the state of the section for the account page. */
 export function stateOf(t: Translate, rows: readonly PasskeyRow[]): SectionState {
   if (rows.length === 0) return { text: t('page.passkeys.no_passkeys') };
   const last = Math.max(...rows.map(({ last_used_at: used }) => used ?? 0));
