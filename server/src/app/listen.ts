@@ -1,5 +1,6 @@
-// Where `serve` listens, and the address that it prints. `localhost` is both loopback addresses, because a browser may try
-// either. Passkeys work at the name `localhost` and at no IP address: the RP ID is a domain (WebAuthn Level 3 §5.1.3).
+// Decides where `serve` listens and which address it prints. `localhost` is both loopback addresses, because a browser
+// may try either. Passkeys work at the name `localhost` and at no IP address: the RP ID is a domain (WebAuthn Level 3
+// §5.1.3).
 import type { FastifyInstance } from 'fastify';
 import { createServer, type ListenOptions, type Server } from 'node:net';
 import type { Logger } from 'pino';

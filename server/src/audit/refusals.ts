@@ -107,7 +107,7 @@ export class RefusalCollector {
   }
 }
 
-/** A minute that would end later than in a minute began before the clock was set back, and counts as over. */
+/** Returns whether a minute is still running. One that ends in more than a minute began before the clock was set back. */
 function isOpenAt(endsAt: number, now: number): boolean {
   return now < endsAt && endsAt <= now + minuteMs;
 }

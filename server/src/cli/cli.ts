@@ -64,7 +64,7 @@ export async function run(argv: readonly string[], input: ProgramInput): Promise
   }
 }
 
-/** Returns the program with the command of this name; if there is none, with all commands. */
+/** Returns the program with the command of this name; without such a command, with all commands. */
 export async function createProgram(input: ProgramInput, name = ''): Promise<Command> {
   const program = new Command('bienvenue')
     .description('Runs and operates Bienvenue, a user authentication service.')

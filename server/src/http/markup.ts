@@ -13,8 +13,8 @@ export interface Field {
   readonly value?: string;
   /** Autofill token (HTML standard, §4.10.18.7.1). */
   readonly autocomplete: string;
-  /** Markup beside the label, such as a link. */
-  readonly beside?: string;
+  /** Markup next to the label, such as a link. */
+  readonly aside?: string;
   /** Explanation below the label. */
   readonly hint?: string;
   /** What is wrong with the value that was typed. */
@@ -25,7 +25,7 @@ export interface Field {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** Attributes of fields for codes: the keyboard, and the pattern of a complete code, which the script sends at once. */
+/** Attributes of fields for codes: the keyboard, and the pattern of a complete code, which the script sends immediately. */
 const codeAttributes = {
   digits: ['class="code"', 'inputmode="numeric"', 'spellcheck="false"', 'data-full="^[0-9]{6}$"'],
   mail: ['class="code"', 'autocapitalize="characters"', 'spellcheck="false"', 'data-full="^[0-9A-Za-z]{8}$"'],
@@ -59,7 +59,7 @@ export function field(given: Field): string {
     ...Object.entries(given.data ?? {}).map(([key, text]) => html`data-${key}="${text}"`),
   ];
   return html`<div class="field">
-    <div class="label"><label for="${id}">${label}</label> !${given.beside ?? ''}</div>
+    <div class="label"><label for="${id}">${label}</label> !${given.aside ?? ''}</div>
     !${hint === undefined ? '' : html`<p class="hint" id="${id}-hint">${hint}</p>`}
     !${fault === undefined ? '' : html`<p class="fault" id="${id}-fault">${fault}</p>`}
     <input

@@ -15,7 +15,7 @@ export interface Page {
   readonly hasSecretAddress?: boolean;
   /** Markup above the title. */
   readonly before?: string;
-  /** Markup of the navigation beside the page. */
+  /** Markup of the navigation next to the page. */
   readonly aside?: string;
   /** Wider than a form, for example for a list of mails. */
   readonly isWide?: boolean;

@@ -1,4 +1,4 @@
-// What the rules share: the context of all rules, and the source of a request.
+// Declares the context that all rules share, and the source of a request.
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Database } from '../db/database.ts';

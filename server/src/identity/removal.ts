@@ -1,5 +1,5 @@
-// Removes accounts. The only place of the service that removes a user, so that no session and no grant dies by a cascade
-// of the database, of which nothing hears.
+// Removes accounts. The rules remove a user only here: by a cascade of the database alone, sessions and grants would end
+// without the contributions of modules, and applications would not be notified.
 import type { Database } from '../db/database.ts';
 import { removeUser } from '../user/store.ts';
 import type { AccessRevoker } from './contribution.ts';

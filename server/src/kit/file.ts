@@ -29,7 +29,7 @@ function makeOne(path: string, mode: number): void {
   }
 }
 
-/** What to do about errors that permissions cannot mend. */
+/** Remedies for errors that permissions do not explain. */
 const remedies: Readonly<Record<string, string>> = {
   EROFS: 'The file system is read-only: mount it writable, or set another place.',
   ENOSPC: 'The disk is full: free space, or set another place.',

@@ -1,4 +1,4 @@
-// Ends sessions for the class DB, which has no rules: the modules hear of them as they do of those that the rules end.
+// Ends sessions for the class DB, which has no rules: the contributions of modules run as for sessions that the rules end.
 import type { Database } from '../db/database.ts';
 import { lockProvisionalUser } from '../user/provisional-store.ts';
 import { removeUser } from '../user/store.ts';
@@ -20,7 +20,7 @@ export async function endSessionsOf(
   await endSessions(tx, sessionsOfUser(userId), cause, endings);
 }
 
-/** Removes an unconfirmed account of a public sign-up, which gives way to another one. Inside a transaction. */
+/** Removes the provisional account of an address, so that another account can get the address. Inside a transaction. */
 export async function releaseAddress(
   tx: Database,
   address: EmailAddress,

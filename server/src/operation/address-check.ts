@@ -1,4 +1,4 @@
-// What `bienvenue doctor` finds about the address to listen on.
+// Checks the address to listen on for `bienvenue doctor`.
 import { connect, isIP } from 'node:net';
 import type { CoreOptions } from '../config/options.ts';
 import { isLoopback } from '../config/parse.ts';

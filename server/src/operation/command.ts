@@ -1,5 +1,4 @@
-// What all commands share: how a feature contributes one, common arguments, and their output, a table or JSON on
-// standard output.
+// Shared by all commands: the contribution of a feature, common arguments, and the output as a table or JSON.
 import { InvalidArgumentError, type Command } from 'commander';
 import { printable } from '../kit/text/printable.ts';
 import type { AuditSource } from '../audit/event.ts';

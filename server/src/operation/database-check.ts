@@ -1,4 +1,4 @@
-// What `bienvenue doctor` finds about the database: encoding, TLS, schema, keys and clock.
+// Checks the database for `bienvenue doctor`: encoding, TLS, schema, keys and clock.
 import type { MigratedModule } from '../db/migration.ts';
 import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';

@@ -1,4 +1,4 @@
-// What `bienvenue doctor` finds about the files of the service: their file system, owner and permissions, and free space.
+// Checks the files of the service for `bienvenue doctor`: their file system, owner and permissions, and free space.
 import { statfsSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';

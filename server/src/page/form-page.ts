@@ -100,7 +100,7 @@ export interface PageDefinition<View> {
   readonly layout?: 'account';
   /** Returns the id of the session or pending authentication to which its forms are bound (CSRF token), if any. */
   readonly subject?: (request: FastifyRequest) => string | undefined;
-  /** Query members beside those of every page. */
+  /** Query members in addition to those of every page. */
   readonly query?: TObject;
   /** Keys of the messages of `?done=<name>`, which confirm what a form did. */
   readonly done?: Readonly<Record<string, string>>;

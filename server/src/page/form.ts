@@ -84,7 +84,7 @@ export function currentPasswordField(
     label,
     type: 'password',
     autocomplete: 'current-password',
-    beside: html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`,
+    aside: html`<a href="${addressOf(paths.forgot, known)}">${t('page.sign_in.forgot')}</a>`,
     fault,
   });
 }

@@ -20,7 +20,7 @@ const strokes = {
 
 export type IconName = keyof typeof strokes;
 
-/** Returns an icon. It says nothing to assistive technology: the text beside it does. */
+/** Returns an icon. Assistive technology ignores it, and reads the text next to it. */
 export function icon(name: IconName): string {
   return `<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d="${strokes[name]}"/></svg>`;
 }

@@ -1,4 +1,4 @@
-// What becomes of the fields of a form that was not accepted: its page shows them again, from a note in the browser.
+// Keeps the fields of a form that was not accepted in a note in the browser, from which its page shows them again.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TObject } from 'typebox';
 import type { Problem } from '../kit/problem.ts';

@@ -1,4 +1,4 @@
-// What modules add to the sign-in and sign-up pages: other ways than the password, and what is offered after a sign-in.
+// Declares what modules add to the sign-in and sign-up pages: ways other than the password, and offers after a sign-in.
 import type { FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import type { Translate } from '../http/pages.ts';

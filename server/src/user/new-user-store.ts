@@ -75,7 +75,7 @@ export interface NewUserOptions {
 }
 
 /**
- * Returns a new subject. It is random: applications see it, and a UUID of version 7 would tell them when the account was
+ * Returns a new subject. It is random: applications see it, and a UUID of version 7 would show them when the account was
  * created.
  */
 export function newSubject(): string {

@@ -1,5 +1,5 @@
 // Reads and writes provisional accounts in the users table: accounts of a public sign-up whose address is not confirmed
-// yet. They expire, and they give way to another account that gets their address. No other account is touched here: each
+// yet. They expire, and they are removed when another account gets their address. No other account is changed here: each
 // statement decides by `provisional_until`.
 import { dayMs } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';

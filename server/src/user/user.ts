@@ -1,4 +1,5 @@
 // An account, and the errors of the class DB of the contract.
+
 /** An account, as the services and the callers of the library see it. */
 export interface User {
   /** Ascending: the first user is 1. */
@@ -47,8 +48,8 @@ export interface User {
 export const noUserId = 0;
 
 /**
- * Returns true if the account gives way to another account that gets its address: it was never confirmed or used. An
- * account that the operator has disabled does not.
+ * Returns true if the account is removed when another account gets its address: it was never confirmed or used. An account
+ * that the operator has disabled is kept.
  */
 export function isProvisional({ provisionalUntil, disabledAt }: User): boolean {
   return provisionalUntil !== null && disabledAt === null;

@@ -1,4 +1,4 @@
-// Checks everything that the service needs, and says how to mend what is wrong.
+// Checks everything that the service needs, and says how to correct what is wrong.
 import { Command } from 'commander';
 import { brandNotes } from '../../brand/color.ts';
 import { ConfigurationFault } from '../../config/read-options.ts';

@@ -1,5 +1,5 @@
-// What an error of PostgreSQL means: for the caller, for the connection that it came from, and whether the same work may
-// run again. The codes are SQLSTATEs (PostgreSQL, appendix A).
+// Interprets errors of PostgreSQL: for the caller, for the connection, and whether the same work may run again. The codes
+// are SQLSTATEs (PostgreSQL, appendix A).
 import pg from 'pg';
 import { Problem } from '../../kit/problem.ts';
 import { DatabaseRefused, ReferenceViolation, UniqueViolation } from '../database.ts';

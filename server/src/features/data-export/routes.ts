@@ -199,7 +199,7 @@ function describeMail({ kind, recipient, ...row }: MailRecord): object {
   };
 }
 
-/** An id of another actor is left out: it would tell who tried to sign in to the account. */
+/** An id of another actor is left out: it would reveal who tried to sign in to the account. */
 function describeEvent({ id, at, event, outcome, reason, actor, ...row }: AuditEvent): object {
   return {
     id,

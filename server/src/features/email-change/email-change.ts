@@ -155,11 +155,11 @@ export class EmailChange {
       const { id } = live.user;
       await lockUser(tx, id);
       await tokens.consume(tx, live);
-      const squatter = await findUserByEmail(tx, address);
-      if (squatter !== undefined && squatter.id !== id) {
-        // Another account has registered the old address since. If it is unconfirmed, it gives way: this token
-        // proves access to the mailbox.
-        if (!isProvisional(squatter)) throw new Problem('email_taken');
+      const other = await findUserByEmail(tx, address);
+      if (other !== undefined && other.id !== id) {
+        // Another account has registered the old address since. If it is provisional, it is removed: this token proves
+        // access to the mailbox.
+        if (!isProvisional(other)) throw new Problem('email_taken');
         await accounts.releaseAddress(tx, address, source);
       }
       await updateUser(tx, id, { email: address }, clock());

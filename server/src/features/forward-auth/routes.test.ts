@@ -52,7 +52,7 @@ onEachEngine('forward authentication', (engine) => {
   });
   const detailsOf = async ({ id }: Member): Promise<UserDetails> =>
     (await service.service.core.details.find(id)) ?? assert.fail('the user has details');
-  /** The address to return to after sign-in; `undefined` if there is none. */
+  /** The address to return to after sign-in; `undefined` without one. */
   const returnAddress = async (headers: Headers): Promise<string | undefined> => {
     const reply = await ask(headers, redirecting);
     assert.equal(reply.status, 303, reply.text);

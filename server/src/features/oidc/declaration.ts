@@ -1,4 +1,4 @@
-// What the OpenID provider declares: its tables, options, events, and the access that ends with a session or password.
+// Declares the tables, options and events of the OpenID provider, and the access that ends with a session or password.
 import { applicationEvents } from './application/event.ts';
 import { clientMigrations } from './client/migrations.ts';
 import { engineEvents, tokenReusedMail } from './engine/event.ts';

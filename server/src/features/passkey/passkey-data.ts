@@ -1,4 +1,4 @@
-// What is stored about passkeys. It is removed, exported and counted whether the options offer passkeys or not.
+// The stored data of passkeys, which is removed, exported and counted whether the options offer passkeys or not.
 import { formatInstant } from '../../kit/clock.ts';
 import type { Database } from '../../db/database.ts';
 import type { StoredFactor } from '../../identity/factor/factor.ts';

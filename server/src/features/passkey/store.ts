@@ -97,7 +97,7 @@ const deleteOne = statement((sql, p: { userId: number; id: string }) =>
   sql.deleteFrom('passkeys').where('id', '=', p.id).where('user_id', '=', p.userId).returning(passkeyColumns),
 );
 
-/** Removes a passkey of the user and returns its row; `undefined` if there is none. */
+/** Removes a passkey of the user and returns its row; `undefined` if the user has no such passkey. */
 export function removePasskey(db: Database, userId: number, id: string): Promise<PasskeyRow | undefined> {
   return db.first(deleteOne, { userId, id });
 }

@@ -1,4 +1,4 @@
-// What is stored about recovery codes. It is removed, exported and counted whether the options offer them or not.
+// The stored data of recovery codes, which is removed, exported and counted whether the options offer them or not.
 import type { Database } from '../../db/database.ts';
 import type { StoredFactor } from '../../identity/factor/factor.ts';
 import { countCodes, removeCodesOf } from './store.ts';

@@ -1,4 +1,4 @@
-// What is stored about authenticator apps. It is removed, exported and counted whether the options offer them or not.
+// The stored data of authenticator apps, which is removed, exported and counted whether the options offer them or not.
 import { formatInstant } from '../../kit/clock.ts';
 import type { Database } from '../../db/database.ts';
 import type { StoredFactor } from '../../identity/factor/factor.ts';

@@ -30,13 +30,13 @@ import './problem.ts';
 export type Factor = string;
 
 /** Whose attempts are counted, and a known device of the account. */
-export type Subject = Holder & {
+export type Subject = AddressOrAccount & {
   /** It has a counter of its own, so that an attacker's failures do not lock the owner out. */
   readonly deviceId?: string | undefined;
 };
 
 /** An address by its normal form, for a factor that an address without an account seems to have; else an account. */
-type Holder = { readonly emailKey: string } | { readonly userId: number };
+type AddressOrAccount = { readonly emailKey: string } | { readonly userId: number };
 
 /** An attempt that was counted. */
 export interface Attempt {
@@ -48,8 +48,8 @@ export interface Attempt {
 /** Days without an attempt after which a counter is removed: a hundred guesses a month are too slow for an attack. */
 const keptDays = 30;
 /**
- * The same for a counter whose attempts are still free, of a factor that can be attempted on any address: four guesses a
- * day are no more. Most counters of addresses without an account are such, and a flood of them is removed within a day.
+ * The same for a counter below the first wait, of a factor that can be attempted on any address: four guesses a day are
+ * too slow as well. Most counters of addresses without an account are of that kind, so a flood of them soon disappears.
  */
 const freeKeptDays = 1;
 
@@ -96,8 +96,8 @@ export class Attempts {
   }
 
   /** Resets the counter of a factor that was replaced. Inside a transaction. */
-  async forget(tx: Database, holder: Holder, factor: Factor): Promise<void> {
-    await removeAttempts(tx, { subject: subjectText(holder), factor });
+  async forget(tx: Database, subject: AddressOrAccount, factor: Factor): Promise<void> {
+    await removeAttempts(tx, { subject: subjectText(subject), factor });
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { Instant } from '../../db/schema.ts';
 
 interface AttemptTable {
-  /** Digest of an address, account, or known device. */
+  /** `email:` and a digest of the address, `user:` and its id, or `device:` and its id. */
   subject: string;
   factor: string;
   /** Consecutive attempts since the last success; each is counted before it is verified. */

@@ -148,7 +148,7 @@ export class PasswordLogin implements PasswordVerifier {
       );
       return undefined;
     }
-    // The time of another hash would tell that the address of a registration was free.
+    // The time of another hash would reveal that the address of a registration was free.
     if (outdated && !this.#isUnconfirmed(user)) await this.#upgradeHash(user, password);
     return { user, attempt };
   }

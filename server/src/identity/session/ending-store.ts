@@ -1,4 +1,5 @@
-// The only statements that delete rows of `sessions`. Call them through `endSessions`, which tells modules of the end.
+// The only statements that delete rows of `sessions`. Call them through `endSessions`, which runs the contributions of
+// modules.
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { Database, Sql, Statement } from '../../db/database.ts';
 import { statementsFor } from '../../db/statement.ts';

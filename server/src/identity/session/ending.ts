@@ -1,4 +1,4 @@
-// Ends sessions: the only way in which they end, so that the modules hear of every end.
+// Ends sessions. Every session ends here, so that the contributions of modules run at each end.
 import type { Database } from '../../db/database.ts';
 import type { AuthContext, ClientSource } from '../context.ts';
 import type { AccessRevoker, EndedSession, SessionEnding, SessionEndReason } from '../contribution.ts';

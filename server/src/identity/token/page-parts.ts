@@ -1,4 +1,4 @@
-// What the pages of mailed tokens share: what a module contributes, their fields, and the request for a mail.
+// Parts of the pages of mailed tokens: the contribution of a module, the fields, and the request for a mail.
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { Problem } from '../../kit/problem.ts';

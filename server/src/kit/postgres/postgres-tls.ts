@@ -1,4 +1,5 @@
-// What protects the connection to a PostgreSQL server, by the parameters of its URL, as the driver reads them.
+// Decides whether TLS protects the connection to a PostgreSQL server, from the parameters of its URL as the driver reads
+// them.
 
 const verified = 'TLS with a verified certificate';
 const unverified = 'TLS without verifying the certificate';

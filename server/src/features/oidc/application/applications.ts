@@ -72,7 +72,7 @@ export class Applications {
   }
 
   /**
-   * Takes the access of an application away: what the user allowed it, its grants and its tokens. It is notified as of a
+   * Removes the access of an application: the consent, the grants and the tokens. The application is notified as of a
    * sign-out. Returns false if it had no access.
    */
   async remove(userId: number, clientId: string, source: AuditSource): Promise<boolean> {

@@ -1,4 +1,4 @@
-// What the page about a device asks, as markup.
+// Renders the question about a device.
 import { html } from 'ghtml';
 import { addressOf, hidden } from '../../../http/markup.ts';
 import type { Visit } from '../../../page/form-page.ts';

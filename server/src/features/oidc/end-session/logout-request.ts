@@ -41,7 +41,7 @@ export interface LogoutFault {
 
 type Client = NonNullable<Awaited<ReturnType<Provider['Client']['find']>>>;
 
-/** Reads a logout request. Returns a fault for one that no page can mend. */
+/** Reads a logout request. Returns a fault for one that no page can correct. */
 export async function readLogoutRequest(
   provider: Provider,
   parameters: LogoutParameters,

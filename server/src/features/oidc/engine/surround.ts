@@ -1,4 +1,4 @@
-// What surrounds every request of the engine: its unit, and what is changed in its replies.
+// Runs every request of the engine in a unit, and changes its replies.
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { dropCookie } from '../../../http/cookie/cookie.ts';

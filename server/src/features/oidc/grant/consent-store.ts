@@ -129,8 +129,8 @@ export async function holdConsent(tx: Database, userId: number, clientId: string
 }
 
 /**
- * Takes a user's consent and grants away from a client; returns false if the client had neither. The consent first: what
- * holds it has then written its grant.
+ * Removes the consent and grants that a user gave to a client; returns false if there were none. The consent first: a
+ * transaction that holds it has then written its grant.
  */
 export async function removeAccess(tx: Database, userId: number, clientId: string): Promise<boolean> {
   const consent = await tx.first(deleteConsent, { userId, clientId });

@@ -1,4 +1,4 @@
-// What the provider has issued: when it is removed.
+// Removes what the provider has issued when it expires.
 import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
 import type { Purgeable } from '../../../identity/contribution.ts';

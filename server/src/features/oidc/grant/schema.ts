@@ -49,8 +49,8 @@ interface IssuedTokenTable {
   /** The members of the token without the token itself, as JSON; those of a pushed request are in `sealed`. */
   payload: string;
   /**
-   * Encrypted: the token, where the engine needs it to save the row again; of a used refresh token its successor; the members of
-   * a pushed request.
+   * Encrypted: the token, if the engine needs it to save the row again; the successor of a used refresh token; the
+   * members of a pushed request.
    */
   sealed: string | null;
   consumed_at: Instant | null;
@@ -79,7 +79,7 @@ interface UsedIdentifierTable {
 interface ConsentTable {
   user_id: number;
   client_id: string;
-  /** Scopes with a space between them; those of a resource server follow `resource` as `resource scope`. */
+  /** JSON list of what was allowed: a scope, `claim` and the name of a claim, or a resource and one of its scopes. */
   scopes: string;
   created_at: Instant;
   last_used_at: Instant;

@@ -1,4 +1,4 @@
-// What an application asks for, in words.
+// Describes in words the access that an application asks for.
 import { html } from 'ghtml';
 import type { Translate } from '../../../http/pages.ts';
 import type { RequestedAccess } from '../session/requested-access.ts';

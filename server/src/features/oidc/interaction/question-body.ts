@@ -1,4 +1,4 @@
-// What the page of an authorization request asks, as markup.
+// Renders the question of an authorization request.
 import { html } from 'ghtml';
 import { notice } from '../../../http/markup.ts';
 import type { Visit } from '../../../page/form-page.ts';
@@ -15,7 +15,7 @@ export function questionBody(visit: Visit, question: Question | Ended, issuer: s
   return html`!${refusalOf(visit.t, visit.refusal?.problem, [])} !${bodies[question.kind](visit, question)}`;
 }
 
-/** Who asks, where the answer goes, and what for; allowing and denying have the same weight. */
+/** Returns who asks, where the answer goes, and what for. Allowing and denying have the same weight. */
 function consentBody(
   { t, inputs }: Visit,
   { request: { client, access, parameters }, session }: Question,

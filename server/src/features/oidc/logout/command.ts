@@ -1,4 +1,4 @@
-// The commands that list logouts which applications have not heard of, and retry one.
+// The commands that list logouts which were not delivered to an application, and retry one.
 import { Command } from 'commander';
 import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';

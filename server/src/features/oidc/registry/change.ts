@@ -1,4 +1,4 @@
-// What changes of clients and of resources have in common.
+// Shared by changes of clients and of resources.
 import type { Clock } from '../../../kit/clock.ts';
 import { Problem } from '../../../kit/problem.ts';
 import type { AuditSource } from '../../../audit/event.ts';

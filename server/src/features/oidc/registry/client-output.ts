@@ -1,4 +1,4 @@
-// What the commands print about clients.
+// Formats clients for the output of commands.
 import type { CoreOptions } from '../../../config/options.ts';
 import { print, showInstant, table } from '../../../operation/command.ts';
 import type { Client, NewClient } from '../client/client.ts';

@@ -1,4 +1,4 @@
-// What registered clients contribute to the start of the service: the clients file.
+// Applies the clients file at the start of the service.
 import type { FileApplyParts } from './file-apply.ts';
 import type { ClientsFile } from './clients-file.ts';
 

@@ -1,5 +1,5 @@
-// What a user has granted to a client: found, or made without a question for applications of the operator and for what the
-// user has allowed before.
+// Finds the grant of a user for a client, or makes one without a question: for applications of the operator, and for what
+// the user has allowed before.
 import type Provider from 'oidc-provider';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Database } from '../../../db/database.ts';

@@ -1,4 +1,4 @@
-// What the parameters of a request ask for.
+// Reads the access that the parameters of a request ask for.
 import type { Database } from '../../../db/database.ts';
 import { standardScopes } from '../client/client.ts';
 import { findResource } from '../client/store.ts';

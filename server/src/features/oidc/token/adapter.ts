@@ -1,5 +1,5 @@
-// Where the engine keeps its models: sessions are a view of ours, clients are read from theirs, and the rest is in our
-// tables, keyed by digests. Writes wait in the unit of the request.
+// Stores the models of the engine: its sessions are a view of ours, its clients are those that are registered, and the
+// rest is in our tables, keyed by digests. Writes wait in the unit of the request.
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
 import { secondMs } from '../../../kit/clock.ts';

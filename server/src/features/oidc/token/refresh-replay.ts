@@ -1,5 +1,5 @@
 // Answers a refresh token that was used a moment ago with the same successor: two tabs, and an app that lost the reply,
-// would otherwise sign the person out. It never gets a second successor, with which a thief could go on.
+// would otherwise sign the person out. It never gets a second successor, with which a thief could continue.
 import type { AdapterPayload } from 'oidc-provider';
 import { secondMs, type Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';

@@ -1,4 +1,4 @@
-// What a request of an application costs its network (client-limit.ts).
+// Decides what a request of an application costs its network (client-limit.ts).
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Unit } from './unit.ts';
 

@@ -115,7 +115,7 @@ export class Unit {
   }
 
   /**
-   * Writes everything: first what is consumed, so that only one of several requests goes on.
+   * Writes everything: first what is consumed, so that only one of several requests succeeds.
    * @throws {AlreadyConsumed} if another request was first; the transaction must be rolled back.
    * @throws {ReferenceViolation} if a grant, session, client or user has gone.
    */
