@@ -84,7 +84,10 @@ export interface Database {
    */
   note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined>;
 
-  /** Finds at most one row by key. Outside of a transaction an engine may batch the look-ups of one turn of the event loop. */
+  /**
+   * Finds at most one row by key. Outside of a transaction an engine may batch the look-ups of one turn of the event
+   * loop.
+   */
   find<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R | undefined>;
 
   /** Works like `find` for a key that several rows can have. */
@@ -104,8 +107,9 @@ export interface Database {
 
   /**
    * Runs the work in one transaction, which is committed if the work succeeds and rolled back if it throws. Inside it,
-   * await only the transaction (no hashing, no mail), because it may hold the only writer. The work may run a
-   * second time after a rollback, so it must not change anything outside of the transaction. A nested call runs the work in the outer one.
+   * await only the transaction (no hashing, no mail), because it may hold the only writer. The work may run a second
+   * time after a rollback, so it must not change anything outside of the transaction. A nested call runs the work in
+   * the outer one.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T>;
 

@@ -1,5 +1,5 @@
-// Verifies PBKDF2 (RFC 8018 §5.2) in the formats of Django, Werkzeug, passlib, Dovecot, Spring and ASP.NET, and as a PHC string. Exports with
-// separate parts, such as Keycloak's JSON, are converted to the PHC string.
+// Verifies PBKDF2 (RFC 8018 §5.2) in the formats of Django, Werkzeug, passlib, Dovecot, Spring and ASP.NET, and as a
+// PHC string. Exports with separate parts, such as Keycloak's JSON, are converted to the PHC string.
 import { pbkdf2Sync } from 'node:crypto';
 import { equalDigests } from '../kit/secret.ts';
 import {

@@ -5,7 +5,10 @@ import type { Database } from '../db/database.ts';
 import type { SealedColumn } from '../db/schema.ts';
 import { countSealedOtherwise, listSealedOtherwise, replaceSealed } from './sealed-store.ts';
 
-/** Encrypts and decrypts the texts of one column. `id` is the id of the row; required if the texts are tied to their rows. */
+/**
+ * Encrypts and decrypts the texts of one column. `id` is the id of the row; required if the texts are tied to their
+ * rows.
+ */
 export interface ColumnCipher {
   readonly encrypt: (text: string, id?: string) => string;
   readonly decrypt: (text: string, id?: string) => string;

@@ -4,7 +4,10 @@
 const most = 500;
 /** Minimum size: a commit alone may take longer than the goal, and smaller batches would only be more of them. */
 const fewest = 100;
-/** Milliseconds that a batch may take. After a slower batch the size is halved; after a batch of half the time it is doubled. */
+/**
+ * Milliseconds that a batch may take. After a slower batch the size is halved; after a batch of half the time it is
+ * doubled.
+ */
 const goalMs = 20;
 
 /**

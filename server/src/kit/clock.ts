@@ -3,7 +3,10 @@ export type Clock = () => number;
 
 export const systemClock: Clock = Date.now;
 
-/** A monotonic clock, which an adjustment of the system time does not move. Use it for durations, not for stored instants. */
+/**
+ * A monotonic clock, which an adjustment of the system time does not move. Use it for durations, not for stored
+ * instants.
+ */
 export const steadyClock: Clock = () => performance.timeOrigin + performance.now();
 
 /** Formats Unix milliseconds for the wire (RFC 3339, UTC). */

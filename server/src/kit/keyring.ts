@@ -183,7 +183,10 @@ export class Keyring {
       .digest('base64url')}`;
   }
 
-  /** Derives the key of a purpose with HKDF-SHA-256 (RFC 5869). The input is uniformly random, so it needs no salt (§3.1). */
+  /**
+   * Derives the key of a purpose with HKDF-SHA-256 (RFC 5869). The input is uniformly random, so it needs no salt
+   * (§3.1).
+   */
   #derive(key: Key, use: 'encrypt' | 'mac', purpose: string): Uint8Array {
     const info = `bienvenue ${use} ${purpose}`;
     const name = `${key.id} ${info}`;

@@ -224,7 +224,10 @@ export class Auth {
     return this.identity.purge();
   }
 
-  /** Writes pending data and ends the hashing threads, unless they are those of a service. The caller closes the database. */
+  /**
+   * Writes pending data and ends the hashing threads, unless they are those of a service. The caller closes the
+   * database.
+   */
   async close(): Promise<void> {
     await this.identity.sessions.flush();
     if (this.#service === undefined) await this.identity.context.hasher.close();

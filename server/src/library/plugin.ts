@@ -6,7 +6,8 @@ import { mountService, type BienvenueOptions } from '../app/server.ts';
 /**
  * The whole service as a Fastify plugin: `await app.register(bienvenue, { service })`.
  * @throws {TypeError} if `service` is not from `openService`.
- * @throws {Error} if it is mounted below a prefix, or a path or a member of the request is taken; the message says what to do.
+ * @throws {Error} if it is mounted below a prefix, or a path or a member of the request is taken; the message says what
+ *   to do.
  */
 export const bienvenue: FastifyPluginAsync<BienvenueOptions> = async (app, options) => {
   requireOptions(options);

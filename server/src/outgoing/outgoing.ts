@@ -94,8 +94,8 @@ export class Outgoing {
   }
 
   async #send(request: Request, url: URL, content: Buffer, signal: AbortSignal): Promise<IncomingMessage> {
-    // Loaded here because few services send a request: node:http loads the clients of `fetch` and WebSocket too, which would
-    // take a tenth of the time of a start.
+    // Loaded here because few services send a request: node:http loads the clients of `fetch` and WebSocket too, which
+    // would take a tenth of the time of a start.
     const { request: open } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
     const sent = open(url, {
       method: request.method,

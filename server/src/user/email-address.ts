@@ -16,8 +16,9 @@ export interface EmailAddress {
 }
 
 /**
- * White space, control characters, other characters that show as nothing (they would make a sentence of a local part), and characters that begin a list, a display name, a comment, a quoted local part or a
- * literal, or look like an @: each has delivered a mail to a second recipient (CVE-2022-35924, CVE-2025-13033).
+ * White space, control characters, other characters that show as nothing (they would make a sentence of a local part),
+ * and characters that begin a list, a display name, a comment, a quoted local part or a literal, or look like an @:
+ * each has delivered a mail to a second recipient (CVE-2022-35924, CVE-2025-13033).
  */
 const forbidden = /[\s\p{C}\p{Default_Ignorable_Code_Point}\u2800"(),:;<>[\]\\\uFE6B\uFF20]/u;
 

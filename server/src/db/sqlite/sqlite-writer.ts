@@ -46,7 +46,8 @@ function prepareFile(): void {
   const latest = Date.now() + busyTimeoutMs;
   for (;;) {
     try {
-      // A new file gets its application id before WAL mode: the id is then in the file itself, where the next start reads it.
+      // A new file gets its application id before WAL mode: the id is then in the file itself, where the next start
+      // reads it.
       if (database.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
         database.exec(`pragma application_id = ${applicationId}`);
       }

@@ -12,7 +12,10 @@ const { DatabaseSync } = process.getBuiltinModule('node:sqlite'); // as in sqlit
 
 /** How long a write waits for another process that locks the file, such as a command of the operator. */
 const writeBusyTimeoutMs = 5000;
-/** How long a read waits. In WAL mode it only waits for the recovery after a crash, and must not block the thread for long. */
+/**
+ * How long a read waits. In WAL mode it only waits for the recovery after a crash, and must not block the thread for
+ * long.
+ */
 const readBusyTimeoutMs = 250;
 
 const noParameters = {};

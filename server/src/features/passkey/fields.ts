@@ -1,4 +1,5 @@
-// Schemas that the routes of passkeys share. Options and credentials keep the member names of WebAuthn (Level 3 §5.1.8, §5.1.9).
+// Schemas that the routes of passkeys share. Options and credentials keep the member names of WebAuthn (Level 3 §5.1.8,
+// §5.1.9).
 import Type from 'typebox';
 import { proof } from '../../http/fields.ts';
 

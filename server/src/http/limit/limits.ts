@@ -1,6 +1,6 @@
-// Limits the rate of requests per network and in total, and of reads per account. Requests that change something are counted
-// before the body and any account are read, so the answer does not depend on whether an account exists. A session check
-// is free: counting would cost more than the check.
+// Limits the rate of requests per network and in total, and of reads per account. Requests that change something are
+// counted before the body and any account are read, so the answer does not depend on whether an account exists. A
+// session check is free: counting would cost more than the check.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../kit/clock.ts';
 import { Problem } from '../../kit/problem.ts';

@@ -14,7 +14,10 @@ import '../problem.ts';
 /** Number of requests from one private address after which it is probably a proxy. */
 const requestsBeforeHint = 200;
 
-/** Warns once if all requests come from one private address: behind a proxy that is not trusted, all users share one limit. */
+/**
+ * Warns once if all requests come from one private address: behind a proxy that is not trusted, all users share one
+ * limit.
+ */
 export class ProxyHint {
   readonly #log: Log;
   #address: string | undefined;

@@ -119,7 +119,10 @@ function closeSilentConnections(app: FastifyInstance): void {
   });
 }
 
-/** Limits the number of connections. With too many connections or too few file descriptors the open ones are still served. */
+/**
+ * Limits the number of connections. With too many connections or too few file descriptors the open ones are still
+ * served.
+ */
 function limitConnections(app: FastifyInstance, max: number, log: FastifyBaseLogger): void {
   app.server.maxConnections = max;
   const throttle = new LogThrottle();

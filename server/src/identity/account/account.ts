@@ -188,8 +188,8 @@ export class Accounts {
   }
 
   /**
-   * Stores a new password, ends the access of the previous one unless it stays, resets its attempts and notifies the user. Returns
-   * `undefined` for an unknown or disabled user. Inside a transaction.
+   * Stores a new password, ends the access of the previous one unless it stays, resets its attempts and notifies the
+   * user. Returns `undefined` for an unknown or disabled user. Inside a transaction.
    */
   async replacePassword(
     tx: Database,

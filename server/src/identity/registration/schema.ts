@@ -1,7 +1,10 @@
 // The table `pending_registrations`.
 import type { Instant } from '../../db/schema.ts';
 
-/** A registration of an address that is not confirmed. When it is confirmed, one takes effect and the others are removed. */
+/**
+ * A registration of an address that is not confirmed. When it is confirmed, one takes effect and the others are
+ * removed.
+ */
 interface PendingRegistrationTable {
   id: string;
   user_id: number;

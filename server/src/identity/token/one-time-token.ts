@@ -126,7 +126,8 @@ export class OneTimeTokens implements Revocable, Purgeable {
   }
 
   /**
-   * Consumes the token, once and atomically, and revokes the others of its kind. Inside the transaction of what it permits, which has locked the user.
+   * Consumes the token, once and atomically, and revokes the others of its kind. Inside the transaction of what it
+   * permits, which has locked the user.
    * @throws {Problem} token_invalid if it was consumed or revoked or has expired since `find`.
    */
   async consume(tx: Database, { id, secretHash, kind, user, target }: LiveToken): Promise<void> {

@@ -47,7 +47,10 @@ export function redirectFault(text: string, kind: ClientKind): string | undefine
   return undefined;
 }
 
-/** Returns whether a client may receive codes at a URI. Only the port of a loopback address of a native client may differ. */
+/**
+ * Returns whether a client may receive codes at a URI. Only the port of a loopback address of a native client may
+ * differ.
+ */
 export function isRedirectRegistered(
   { kind, redirectUris }: Pick<NewClient, 'kind' | 'redirectUris'>,
   uri: string,

@@ -81,7 +81,10 @@ export class DeviceRequests {
     }
   }
 
-  /** Changes the code and its grant in the unit. Returns the session, and how it uses the client if the tokens end with it. */
+  /**
+   * Changes the code and its grant in the unit. Returns the session, and how it uses the client if the tokens end with
+   * it.
+   */
   async #prepare(
     unit: Unit,
     { code, client, engineClient, access, parameters, acrs }: DeviceRequest,

@@ -1,11 +1,11 @@
 // The code that a person types (RFC 8628 §6.1): eight of twenty consonants, shown with a dash.
 //
-// Wrong codes are counted in the memory of each process, because the length of the code protects it, and the limit adds to
-// that. There are 20^8 codes (34.6 bits), valid for ten minutes. In this time one network can try 330 codes at an instance.
-// With ten instances and a hundred codes that wait, one of them is found with a probability of 1 in 77,000; a given one with
-// 1 in 7,700,000. What is found gives no access to another account: a user who enters the code of a stranger's
-// device signs that device in with their own account. The attempts of identity/attempt do not fit: they are about one secret, and
-// would block a person after a hundred mistakes in a month.
+// Wrong codes are counted in the memory of each process, because the length of the code protects it, and the limit adds
+// to that. There are 20^8 codes (34.6 bits), valid for ten minutes. In this time one network can try 330 codes at an
+// instance. With ten instances and a hundred codes that wait, one of them is found with a probability of 1 in 77,000; a
+// given one with 1 in 7,700,000. What is found gives no access to another account: a user who enters the code of a
+// stranger's device signs that device in with their own account. The attempts of identity/attempt do not fit: they are
+// about one secret, and would block a person after a hundred mistakes in a month.
 import { RateLimit, takeAll, type Bucket } from '../../../kit/rate-limit.ts';
 import { Problem } from '../../../kit/problem.ts';
 import type { Clock } from '../../../kit/clock.ts';

@@ -1,5 +1,5 @@
-// Which requests of applications count against the limit of a network: those by which a stranger costs something, and not those by
-// which a stranger could exclude an application.
+// Which requests of applications count against the limit of a network: those by which a stranger costs something, and
+// not those by which a stranger could exclude an application.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';

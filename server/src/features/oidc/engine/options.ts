@@ -1,7 +1,7 @@
 import { option } from '../../../config/option.ts';
 import { flag, OptionFault } from '../../../config/parse.ts';
 
-/** Claims with a meaning of their own, which metadata must not replace (RFC 7519 §4.1, OpenID Connect Core 1.0 §2, §5.1). */
+/** Claims with a meaning of their own, which metadata must not replace (RFC 7519 §4.1, OpenID Connect Core §2, §5.1). */
 const reserved = new Set(
   'iss sub aud exp nbf iat jti azp nonce auth_time at_hash c_hash acr amr sid email email_verified name picture locale scope client_id cnf'.split(
     ' ',

@@ -97,8 +97,7 @@ function prefixTokens(provider: Provider): void {
   }
 }
 
-/** Secrets are stored as digests, and a client may have two of them while it changes from one to the other. Too many wrong ones refuse
- * right ones too, so that guessing is useless. */
+/** Compares digests of secrets. After too many wrong ones the right one is refused as well: guessing is useless. */
 function compareSecrets(provider: Provider, { db, clock, errors, limit, networkOf }: PatchParts): void {
   inside(provider.Client.prototype)['compareClientSecret'] = async function compareClientSecret(
     this: { readonly clientId: string },

@@ -1,5 +1,5 @@
-// The paths of the engine. It reads the body itself and writes the reply; our hooks have run before, and ours are the headers
-// of every reply.
+// The paths of the engine. It reads the body itself and writes the reply; our hooks have run before, and ours are the
+// headers of every reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { bodyBytes } from '../../../http/body.ts';

@@ -143,8 +143,8 @@ const deleteSince = statement((sql, p: { userId: number; since: number }) =>
 );
 
 /**
- * Removes the consents of a user that were given, extended or used since an instant (Unix milliseconds). An extension does not
- * show when it was made, so the clients that were only used ask again.
+ * Removes the consents of a user that were given, extended or used since an instant (Unix milliseconds). An extension
+ * does not show when it was made, so the clients that were only used ask again.
  */
 export async function removeConsentsSince(tx: Database, userId: number, since: number): Promise<void> {
   await tx.run(deleteSince, { userId, since });

@@ -91,8 +91,9 @@ const selectToHold = statement((sql, p: { uid: string }) =>
 );
 
 /**
- * Keeps a session from ending until the transaction has ended. What writes grants and tokens of a session calls it first: the
- * end of a session locks it before its grants and tokens, and transactions with another order would deadlock.
+ * Keeps a session from ending until the transaction has ended. What writes grants and tokens of a session calls it
+ * first: the end of a session locks it before its grants and tokens, and transactions with another order would
+ * deadlock.
  * @throws {ReferenceViolation} if it has ended: a grant that outlives its session does not refer to it.
  */
 export async function holdSession(tx: Database, uid: string): Promise<void> {

@@ -70,7 +70,10 @@ const insertLogout = statement((sql, p: NewLogout) =>
     ),
 );
 
-/** Adds a logout. One that is stored for the same session of the client is replaced. Inside the transaction of its cause. */
+/**
+ * Adds a logout. One that is stored for the same session of the client is replaced. Inside the transaction of its
+ * cause.
+ */
 export async function addLogout(tx: Database, logout: NewLogout): Promise<void> {
   await tx.run(insertLogout, logout);
 }

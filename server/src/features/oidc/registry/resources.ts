@@ -29,7 +29,10 @@ export class Resources {
     });
   }
 
-  /** Changes those fields of a resource that are given; null resets one to its default. @throws {Problem} as `Clients.update`. */
+  /**
+   * Changes those fields of a resource that are given; null resets one to its default.
+   * @throws {Problem} as `Clients.update`.
+   */
   update(identifier: string, input: Input, change: Change): Promise<NewResource> {
     return this.#parts.db.transaction(async (tx) => {
       const existing = await this.#require(tx, identifier, change.managedBy);

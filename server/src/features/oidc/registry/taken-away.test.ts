@@ -1,5 +1,5 @@
-// Each field of a client, and what a change that takes something away does to what was issued before: it ends, it is limited
-// at its next use, or it stays for a reason.
+// Each field of a client, and what a change that takes something away does to what was issued before: it ends, it is
+// limited at its next use, or it stays for a reason.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { dayMs, minuteMs } from '../../../kit/clock.ts';

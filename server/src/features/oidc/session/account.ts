@@ -109,8 +109,8 @@ interface Introspected {
 }
 
 /**
- * Returns whether a client may introspect a token: its own, or one of a resource that it serves. Neither if its user may not
- * use the application any more.
+ * Returns whether a client may introspect a token: its own, or one of a resource that it serves. Neither if its user
+ * may not use the application any more.
  */
 export async function mayIntrospect(
   parts: AccountParts,

@@ -34,8 +34,8 @@ export function namesOf({ scopes, claims, resources }: RequestedAccess): string[
 }
 
 /**
- * Returns those of the requested claims that need consent. Claims that the client cannot receive are ignored (OpenID Connect
- * Core 1.0 §5.5): their names are texts of the application. A scope of the request includes its claims.
+ * Returns those of the requested claims that need consent. Claims that the client cannot receive are ignored (OpenID
+ * Connect Core 1.0 §5.5): their names are texts of the application. A scope of the request includes its claims.
  * @param registered Scopes that the client is registered for.
  */
 export function claimsToAsk(

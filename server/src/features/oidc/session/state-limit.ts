@@ -1,8 +1,8 @@
 // How long the parameter `state` of an application may be.
 
 /**
- * Longest `state`, percent-encoded. After a form the address of the application, with a redirect URI of 2,000 characters, is
- * encrypted in an address of ours, of which proxies pass 8 kB.
+ * Longest `state`, percent-encoded. After a form the address of the application, with a redirect URI of 2,000
+ * characters, is encrypted in an address of ours, of which proxies pass 8 kB.
  */
 const maxCharacters = 3500;
 

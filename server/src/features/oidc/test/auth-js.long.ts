@@ -1,5 +1,5 @@
-// Runs the application in Next.js with Auth.js of docs/guides/openid-web.md as it is printed. It installs 350 MB from the npm
-// registry.
+// Runs the application in Next.js with Auth.js of docs/guides/openid-web.md as it is printed. It installs 350 MB from
+// the npm registry.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Runs the MCP server of docs/guides/openid-apps.md as it is printed, and signs in with the client of the MCP SDK. It installs
-// 30 MB from the npm registry.
+// Runs the MCP server of docs/guides/openid-apps.md as it is printed, and signs in with the client of the MCP SDK. It
+// installs 30 MB from the npm registry.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

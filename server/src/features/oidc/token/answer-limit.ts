@@ -1,5 +1,5 @@
-// Limits how often a public client gets tokens for a user: anybody can use its id in a program of their own, and each answer
-// adds rows, which are kept for weeks. Those of a client with a secret belong to the operator.
+// Limits how often a public client gets tokens for a user: anybody can use its id in a program of their own, and each
+// answer adds rows, which are kept for weeks. Those of a client with a secret belong to the operator.
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Verdict } from '../../../kit/rate-limit.ts';
 
@@ -9,8 +9,8 @@ export interface AnswerLimit {
 }
 
 /**
- * Refuses an answer with tokens above the limit; returns whether it did. Call it before anything is written: nothing is used
- * up then, so that the client may try again.
+ * Refuses an answer with tokens above the limit; returns whether it did. Call it before anything is written: nothing is
+ * used up then, so that the client may try again.
  */
 export function refuseTooOften(
   limit: AnswerLimit,

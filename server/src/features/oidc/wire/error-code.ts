@@ -3,7 +3,10 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { deviceGrant } from '../client/client.ts';
 
-/** Endpoints at which a client must say who it is (RFC 6749 §2.3, RFC 7009 §2.1, RFC 7662 §2.1, RFC 8628 §3.1, RFC 9126 §2). */
+/**
+ * Endpoints at which a client must say who it is (RFC 6749 §2.3, RFC 7009 §2.1, RFC 7662 §2.1, RFC 8628 §3.1, RFC 9126
+ * §2).
+ */
 const clientRoutes: ReadonlySet<string> = new Set([
   'token',
   'introspection',
@@ -47,8 +50,8 @@ function lacksGrant({ oidc: { route, client, params } }: KoaContextWithOIDC): bo
 }
 
 /**
- * A client that asks for itself must get what it asks for: the engine leaves out scopes that are unknown, not the client's, or
- * of a resource that is not named, and the token would open nothing (RFC 6749 §5.2).
+ * A client that asks for itself must get what it asks for: the engine leaves out scopes that are unknown, not the
+ * client's, or of a resource that is not named, and the token would open nothing (RFC 6749 §5.2).
  */
 function refuseLostScopes(ctx: KoaContextWithOIDC): void {
   const { ClientCredentials: token } = ctx.oidc.entities;

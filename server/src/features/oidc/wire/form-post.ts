@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
 /**
- * Lets the page of `form_post` send its form by its own script. Its form goes to a redirect URI that is registered; browsers
- * would apply `form-action` also to where the application redirects from there.
+ * Lets the page of `form_post` send its form by its own script. Its form goes to a redirect URI that is registered;
+ * browsers would apply `form-action` also to where the application redirects from there.
  */
 export function allowFormPost(ctx: KoaContextWithOIDC): void {
   const { body } = ctx;

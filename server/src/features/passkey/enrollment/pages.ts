@@ -1,4 +1,5 @@
-// The page of the user's passkeys, which lists, adds and renames them. The browser script (assets/page.js) creates the passkey and puts it into the form.
+// The page of the user's passkeys, which lists, adds and renames them. The browser script (assets/page.js) creates the
+// passkey and puts it into the form.
 import { html } from 'ghtml';
 import Type from 'typebox';
 import { nameDevice } from '../../../kit/device.ts';
