@@ -407,7 +407,7 @@ for (const input of document.querySelectorAll('input[data-check]')) watchPasswor
 
 /** Counts the characters while typing, and checks for a common password when typing pauses. */
 function watchPassword(input) {
-  const minLength = Number(input.dataset.least);
+  const minLength = Number(input.dataset.min);
   const count = document.createElement('p');
   count.className = 'hint';
   count.id = `${input.id}-count`;

@@ -1,9 +1,9 @@
 // Removes many rows in small batches, because SQLite has a single writer and a batch holds it.
 
 /** Maximum size of a batch, and the size of the first one. */
-const most = 500;
-/** Minimum size: a commit alone may take longer than the goal, and smaller batches would only be more of them. */
-const fewest = 100;
+const maxRows = 500;
+/** Minimum size: a commit alone may take longer than the goal, and only the number of batches would grow. */
+const minRows = 100;
 /**
  * Milliseconds that a batch may take. After a slower batch the size is halved; after a batch of half the time it is
  * doubled.
@@ -17,14 +17,14 @@ const goalMs = 20;
  */
 export async function removeInBatches(remove: (limit: number) => Promise<number>): Promise<number> {
   let total = 0;
-  let limit = most;
+  let limit = maxRows;
   for (;;) {
     const begun = performance.now();
     const removed = await remove(limit);
     total += removed;
     if (removed < limit) return total;
     const tookMs = performance.now() - begun;
-    if (tookMs > goalMs) limit = Math.max(fewest, Math.floor(limit / 2));
-    else if (tookMs < goalMs / 2) limit = Math.min(most, limit * 2);
+    if (tookMs > goalMs) limit = Math.max(minRows, Math.floor(limit / 2));
+    else if (tookMs < goalMs / 2) limit = Math.min(maxRows, limit * 2);
   }
 }

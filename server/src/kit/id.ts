@@ -6,7 +6,7 @@ import crypto from 'node:crypto'; // an older Node.js has no export `randomUUIDv
  */
 const [millisecondsEnd, restBegin] = [13, 18];
 const counterDigits = 3;
-const highestCount = 16 ** counterDigits - 1;
+const maxCount = 16 ** counterDigits - 1;
 
 let [newest, count] = ['', 0];
 
@@ -18,7 +18,7 @@ let [newest, count] = ['', 0];
 export function generateUuid(): string {
   const uuid = crypto.randomUUIDv7();
   const milliseconds = uuid.slice(0, millisecondsEnd);
-  count = milliseconds === newest ? Math.min(count + 1, highestCount) : 0;
+  count = milliseconds === newest ? Math.min(count + 1, maxCount) : 0;
   newest = milliseconds;
   return `${milliseconds}-7${count.toString(16).padStart(counterDigits, '0')}${uuid.slice(restBegin)}`;
 }

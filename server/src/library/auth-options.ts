@@ -76,8 +76,8 @@ const authOptions: Members<AuthOptions> = {
   emailSignIn: 'boolean',
 };
 
-/** The least value of each option that is a number. */
-const leastNumbers = {
+/** The minimum of each option that is a number. */
+const minNumbers = {
   sessionDays: 1,
   sessionIdleDays: 1,
   sessionsPerUser: 1,
@@ -85,8 +85,8 @@ const leastNumbers = {
   knownDeviceDays: 0,
   rememberedDeviceDays: 0,
 } as const satisfies Partial<Record<keyof AuthOptions, number>>;
-/** The greatest value of each of them: a hundred years in days. A sum of instants stays an exact number. */
-const greatestNumber = 36_500;
+/** The maximum of each of them: a hundred years in days. A sum of instants stays an exact number. */
+const maxNumber = 36_500;
 
 /** Requires the options of an `Auth`. @throws {TypeError} @throws {RangeError}. */
 export function requireAuthOptions(options: AuthOptions | { readonly service: Service }): void {
@@ -102,12 +102,11 @@ export function requireAuthOptions(options: AuthOptions | { readonly service: Se
     throw new TypeError(
       'The option hasher of Auth must have the methods hash and verify, as new Hasher() has',
     );
-  for (const [name, least] of Object.entries(leastNumbers)) {
-    const value = options[name as keyof typeof leastNumbers];
-    if (value === undefined || (Number.isInteger(value) && value >= least && value <= greatestNumber))
-      continue;
+  for (const [name, min] of Object.entries(minNumbers)) {
+    const value = options[name as keyof typeof minNumbers];
+    if (value === undefined || (Number.isInteger(value) && value >= min && value <= maxNumber)) continue;
     throw new RangeError(
-      `The option ${name} of Auth must be a whole number from ${least} to ${greatestNumber}, not ${value}`,
+      `The option ${name} of Auth must be a whole number from ${min} to ${maxNumber}, not ${value}`,
     );
   }
 }

@@ -22,7 +22,7 @@ export function newPasswordField(
     hint: t('page.field.password_hint', { length: passwordMinLength }),
     fault: faultOf(t, refusal?.problem, name),
     minLength: passwordMinLength,
-    data: { check: `${paths.signUp}/password`, least: String(passwordMinLength) },
+    data: { check: `${paths.signUp}/password`, min: String(passwordMinLength) },
   });
 }
 

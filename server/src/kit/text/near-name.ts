@@ -43,19 +43,20 @@ function nearestLetters(name: string, known: Iterable<string>, min: number): str
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const candidate of known) {
     if (Math.min(name.length, candidate.length) < min) continue;
-    const most = Math.min(name.length, candidate.length) < longCharacters ? 1 : 2;
-    const distance = editDistance(name, candidate, most);
-    if (distance <= most && distance < (best?.distance ?? Infinity)) best = { name: candidate, distance };
+    const maxDistance = Math.min(name.length, candidate.length) < longCharacters ? 1 : 2;
+    const distance = editDistance(name, candidate, maxDistance);
+    if (distance <= maxDistance && distance < (best?.distance ?? Infinity))
+      best = { name: candidate, distance };
   }
   return best?.name;
 }
 
 /**
  * Returns the number of letters that are missing, too many, wrong or swapped with their neighbor (optimal string
- * alignment distance); `most` + 1 if there are more than `most`.
+ * alignment distance); `maxDistance` + 1 if there are more than `maxDistance`.
  */
-function editDistance(a: string, b: string, most: number): number {
-  if (Math.abs(a.length - b.length) > most) return most + 1;
+function editDistance(a: string, b: string, maxDistance: number): number {
+  if (Math.abs(a.length - b.length) > maxDistance) return maxDistance + 1;
   let [before, last]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i += 1) {
     const row = [i];
@@ -69,8 +70,8 @@ function editDistance(a: string, b: string, most: number): number {
         isSwap ? (before[j - 2] ?? 0) + 1 : Infinity,
       );
     }
-    // No later row can be less than the least of two rows.
-    if (Math.min(...row, ...last) > most) return most + 1;
+    // No later row can be less than the minimum of two rows.
+    if (Math.min(...row, ...last) > maxDistance) return maxDistance + 1;
     [before, last] = [last, row];
   }
   return last[b.length] ?? 0;
