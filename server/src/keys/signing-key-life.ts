@@ -64,8 +64,8 @@ export type KeyChangeRecorder = (
   source: AuditSource,
 ) => Promise<void>;
 
-/** What an algorithm needs exactly one key for. */
-export interface Place {
+/** An algorithm and a state: each algorithm has exactly one key that is current and one that is next. */
+export interface KeySlot {
   readonly alg: SigningAlgorithm;
   readonly state: 'current' | 'next';
 }
@@ -85,13 +85,13 @@ export function findIn(
   return keys.find((key) => key.alg === alg && key.state === state);
 }
 
-/** Returns where a key is missing. */
-export function missingIn(keys: readonly StoredSigningKey[]): Place[] {
-  const places = signingAlgorithms.flatMap((alg): Place[] => [
+/** Returns the slots without a key. */
+export function missingIn(keys: readonly StoredSigningKey[]): KeySlot[] {
+  const slots = signingAlgorithms.flatMap((alg): KeySlot[] => [
     { alg, state: 'current' },
     { alg, state: 'next' },
   ]);
-  return places.filter(({ alg, state }) => findIn(keys, alg, state) === undefined);
+  return slots.filter(({ alg, state }) => findIn(keys, alg, state) === undefined);
 }
 
 const publishedStates: readonly SigningKeyState[] = ['current', 'retired', 'next'];
@@ -107,8 +107,8 @@ export function publishedAt(now: number, keys: readonly StoredSigningKey[]): Sto
     .toSorted((one, other) => rankOf(one) - rankOf(other));
 }
 
-/** Returns every key with its state, as one text. */
-export function namesOf(keys: readonly StoredSigningKey[]): string {
+/** Returns the ids of the keys with their states, as one text that changes with every change of the keys. */
+export function fingerprintOf(keys: readonly StoredSigningKey[]): string {
   return keys.map(({ kid, state }) => `${kid} ${state}`).join();
 }
 

@@ -19,8 +19,8 @@ import {
 import {
   changedConcurrently,
   findIn,
+  fingerprintOf,
   missingIn,
-  namesOf,
   noKeys,
   publishedAt,
   readyAt,
@@ -28,7 +28,7 @@ import {
   retiredMs,
   toEntry,
   type KeyChangeRecorder,
-  type Place,
+  type KeySlot,
   type SigningKeyEntry,
 } from './signing-key-life.ts';
 import {
@@ -128,7 +128,7 @@ export class SigningKeys {
     await this.#change(async (tx, now) => {
       const keys = await listStoredKeys(tx);
       // Two rotations at a time: the second would let a key sign that was published a moment ago.
-      if (namesOf(keys) !== namesOf(seen)) throw new SigningKeyRefused(changedConcurrently);
+      if (fingerprintOf(keys) !== fingerprintOf(seen)) throw new SigningKeyRefused(changedConcurrently);
       for (const pair of pairs) {
         const { alg } = pair;
         const [current, next] = [findIn(keys, alg, 'current'), findIn(keys, alg, 'next')];
@@ -154,14 +154,14 @@ export class SigningKeys {
    * @throws {SigningKeyRefused} if there is no such key.
    */
   async retire(which: { readonly kid: string } | 'all', source: AuditSource): Promise<SigningKeyEntry[]> {
-    const isMeant = ({ kid }: StoredSigningKey): boolean => which === 'all' || which.kid === kid;
-    const seen = (await listStoredKeys(this.#database)).filter(isMeant);
+    const matches = ({ kid }: StoredSigningKey): boolean => which === 'all' || which.kid === kid;
+    const seen = (await listStoredKeys(this.#database)).filter(matches);
     // A retired key needs no successor; all keys of an algorithm need a current and a next one.
     const algs = new Set(seen.flatMap(({ alg, state }) => (state === 'retired' ? [] : [alg])));
     const needed = [...algs].flatMap((alg) => (which === 'all' ? [alg, alg] : [alg]));
     const pairs = await Promise.all(needed.map((alg) => this.#create(alg)));
     await this.#change(async (tx, now) => {
-      const gone = (await listStoredKeys(tx)).filter(isMeant);
+      const gone = (await listStoredKeys(tx)).filter(matches);
       if (gone.length === 0)
         throw new SigningKeyRefused(
           which === 'all'
@@ -192,21 +192,21 @@ export class SigningKeys {
       stored = await listStoredKeys(this.#database);
     }
     const live = publishedAt(this.#clock(), stored);
-    const version = createHash('sha256').update(namesOf(live)).digest('base64url');
+    const version = createHash('sha256').update(fingerprintOf(live)).digest('base64url');
     if (this.#latest?.version === version) return this.#latest;
     const keys = live.map((key) => openSigningKey(this.#keyring, key));
     this.#latest = { version, keys };
     return this.#latest;
   }
 
-  async #createMissing(missing: readonly Place[]): Promise<void> {
+  async #createMissing(missing: readonly KeySlot[]): Promise<void> {
     const made = await Promise.all(
-      missing.map(async (place) => ({ ...place, pair: await this.#create(place.alg) })),
+      missing.map(async (slot) => ({ ...slot, pair: await this.#create(slot.alg) })),
     );
     await this.#change(async (tx, now) => {
       const still = missingIn(await listStoredKeys(tx)); // another instance may have been first
       for (const { alg, state, pair } of made)
-        if (still.some((place) => place.alg === alg && place.state === state))
+        if (still.some((slot) => slot.alg === alg && slot.state === state))
           await this.#add(tx, pair, { state, now, source: { actor: 'service' } });
     });
   }

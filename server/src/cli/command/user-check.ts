@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { formatInstant } from '../../kit/clock.ts';
 import type { JsonObject, Metadata } from '../../user/details.ts';
-import { findMetadata } from '../../user/details-store.ts';
+import { findMetadata, findUserByExternalId, findUserBySubject } from '../../user/details-store.ts';
 import { keyOfAddress, requireEmailAddress } from '../../user/email-address.ts';
 import type { User } from '../../user/user.ts';
 import { resetAttempts } from '../../identity/operations.ts';
@@ -12,15 +12,22 @@ import { checkSignIn } from '../../identity/sign-in-check.ts';
 import { maxAttempts } from '../../identity/attempt/store.ts';
 import type { MarkedAs } from '../../identity/account/verification.ts';
 import type { IdentityCore } from '../../module.ts';
-import { requireOne, type CommandContext, type UserName } from '../context.ts';
-import { CommandError } from '../../operation/refusal.ts';
+import type { CommandContext } from '../context.ts';
+import { CommandError, UsageError } from '../../operation/refusal.ts';
 import { operator, print, showInstant, table, requireUser } from '../../operation/command.ts';
 
 interface Flags {
   readonly json?: boolean;
 }
 
-type ShowFlags = Flags & Omit<UserName, 'email'>;
+/** How `user show` names a user. */
+interface UserSelector {
+  readonly email: string | undefined;
+  readonly externalId?: string;
+  readonly subject?: string;
+}
+
+type ShowFlags = Flags & Omit<UserSelector, 'email'>;
 
 /** A factor that is locked, or must wait until the given time. */
 interface Lock {
@@ -45,7 +52,7 @@ export function showUser(command: Command, context: CommandContext): void {
     .option('--json', 'print JSON')
     .action((email: string | undefined, { json = false, ...ids }: ShowFlags) =>
       context.withCore(async (core) => {
-        const user = await requireOne(core.context.db, { email, ...ids });
+        const user = await requireSelected(core, { email, ...ids });
         const facts = { ...describeUser(user), ...(await stateOf(core, user)) };
         const rows = Object.entries(facts).map(([name, value]) => [name, show(value)]);
         print(json, facts, table(['', ''], rows).trim());
@@ -121,6 +128,30 @@ export function unlockUser(command: Command, context: CommandContext): void {
         );
       }),
     );
+}
+
+/**
+ * @throws {UsageError} unless exactly one of the three is given.
+ * @throws {CommandError} if no user has it.
+ */
+async function requireSelected(
+  { context: { db } }: IdentityCore,
+  { email, externalId, subject }: UserSelector,
+): Promise<User> {
+  if ([email, externalId, subject].filter((each) => each !== undefined).length !== 1)
+    throw new UsageError('Give an email address, --external-id or --subject');
+  if (email !== undefined) return requireUser(db, email);
+  const user =
+    externalId === undefined
+      ? await findUserBySubject(db, subject ?? '')
+      : await findUserByExternalId(db, externalId);
+  if (user === undefined)
+    throw new CommandError(
+      externalId === undefined
+        ? `No user has the subject ${subject}`
+        : `No user has the external id ${externalId}`,
+    );
+  return user;
 }
 
 /** Describes a user as the commands print it. */

@@ -32,7 +32,7 @@ function setOf<P extends object>(
  * wait for each other. A set of one session has no order, which would be a step of its plan.
  */
 function statementsOf<P extends object>(
-  isMeant: (sessions: Sessions, p: P) => Expression<SqlBool>,
+  matches: (sessions: Sessions, p: P) => Expression<SqlBool>,
   size: 'one' | 'many',
 ): { lock: Statement<P, EndedSession>; remove: Statement<P, EndedSession> } {
   return {
@@ -40,14 +40,14 @@ function statementsOf<P extends object>(
       const set = sql
         .selectFrom('sessions')
         .select(columns)
-        .where((sessions) => isMeant(sessions, p))
+        .where((sessions) => matches(sessions, p))
         .forUpdate();
       return size === 'one' ? set : set.orderBy('created_at').orderBy('id');
     }),
     remove: statement((sql, p: P) =>
       sql
         .deleteFrom('sessions')
-        .where((sessions) => isMeant(sessions, p))
+        .where((sessions) => matches(sessions, p))
         .returning(columns),
     ),
   };

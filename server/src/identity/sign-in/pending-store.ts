@@ -52,7 +52,7 @@ export async function addPendingAuthentication(
 }
 
 /** A pending authentication and its user. */
-export interface PendingLoginRow {
+export interface PendingAuthenticationRow {
   readonly id: string;
   readonly user_id: number;
   readonly email: string;
@@ -87,7 +87,7 @@ export function findPendingAuthentication(
   db: Database,
   parts: TokenParts,
   now: number,
-): Promise<PendingLoginRow | undefined> {
+): Promise<PendingAuthenticationRow | undefined> {
   return db.first(selectPending, { ...parts, now });
 }
 
