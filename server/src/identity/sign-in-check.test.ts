@@ -17,7 +17,7 @@ import { problemCodes } from '../kit/problem.ts';
 import { DB } from '../library/db.ts';
 import { requireEmailAddress } from '../user/email-address.ts';
 import { explainSignIn } from './explain-sign-in.ts';
-import { resetAttempts } from './operations.ts';
+import { resetAttempts } from './attempts-reset.ts';
 import type { FindingCode, SignInFacts } from './sign-in-facts.ts';
 import { checkSignIn, isRefusal } from './sign-in-check.ts';
 

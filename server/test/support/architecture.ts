@@ -45,7 +45,7 @@ const partLevels: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['step-up'],
     ['password'],
     ['enrollment'],
-    ['operations.ts', 'personal-data.ts', 'sign-in-facts.ts', 'options.ts'],
+    ['attempts-reset.ts', 'personal-data.ts', 'sign-in-facts.ts', 'options.ts'],
     ['explain-sign-in.ts', 'identity.ts'],
     ['sign-in-check.ts'],
   ],

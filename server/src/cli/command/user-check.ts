@@ -5,7 +5,7 @@ import type { JsonObject, Metadata } from '../../user/details.ts';
 import { findMetadata, findUserByExternalId, findUserBySubject } from '../../user/details-store.ts';
 import { keyOfAddress, requireEmailAddress } from '../../user/email-address.ts';
 import type { User } from '../../user/user.ts';
-import { resetAttempts } from '../../identity/operations.ts';
+import { resetAttempts } from '../../identity/attempts-reset.ts';
 import type { Finding } from '../../identity/sign-in-facts.ts';
 import { listDevices } from '../../identity/sign-in/device-store.ts';
 import { checkSignIn } from '../../identity/sign-in-check.ts';

@@ -26,7 +26,7 @@ const path = `${passkeySection.path}/offer`;
 const pauseMs = 30 * dayMs;
 
 interface OfferView {
-  /** With a passkey the password alone opens the account no more. */
+  /** With a passkey the password alone no longer opens the account. */
   readonly changesSignIn: boolean;
 }
 
