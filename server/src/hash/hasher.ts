@@ -41,6 +41,10 @@ const noMatch: Match = { matches: false };
 /** Format of the hashes that this service writes. PHP, Go and others write it as well. */
 const ownPattern = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$/;
 
+/**
+ * Hashes passwords with argon2id, and verifies these hashes and those of other products (`isKnownHash`). Its threads
+ * run until `close`.
+ */
 export class Hasher {
   readonly #cost: HashCost;
   readonly #pool: HashPool;

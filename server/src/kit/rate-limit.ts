@@ -118,6 +118,7 @@ export interface NetworkLimitOptions {
   readonly clock: Clock;
 }
 
+/** A limit per address, and per IPv6 site and block, which one client may hold as a whole. */
 export class NetworkLimit {
   readonly #perAddress: RateLimit;
   readonly #perSite: RateLimit;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { AddressRule } from './address-rule.ts';
+import { DestinationRule } from './destination-rule.ts';
 import { Outgoing, OutgoingRefused } from './outgoing.ts';
 
 const publicAddresses = ['93.184.215.14', '8.8.8.8', '2606:4700::1111', '::ffff:8.8.8.8'];
@@ -16,14 +16,14 @@ const otherAddresses = (
 ).split(' ');
 
 describe('an address', () => {
-  const rule = new AddressRule({ allowed: [], allowsLoopback: false });
+  const rule = new DestinationRule({ allowed: [], allowsLoopback: false });
   for (const address of publicAddresses)
     test(`${address} is reached`, () => assert.equal(rule.permits(address), true));
   for (const address of otherAddresses)
     test(`${address} is not reached`, () => assert.equal(rule.permits(address), false));
 
   test('that the operator allows is reached, and only that', () => {
-    const allowing = new AddressRule({
+    const allowing = new DestinationRule({
       allowed: ['10.1.0.0/16', 'fd00:1::/32', '127.0.0.1/32'],
       allowsLoopback: false,
     });
@@ -35,7 +35,7 @@ describe('an address', () => {
   });
 
   test('of this machine is reached in local mode', () => {
-    const local = new AddressRule({ allowed: ['10.0.0.0/8'], allowsLoopback: true });
+    const local = new DestinationRule({ allowed: ['10.0.0.0/8'], allowsLoopback: true });
     for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1'])
       assert.deepEqual([local.permits(address), local.permitsLoopback(address)], [true, true], address);
     for (const address of ['0.0.0.0', '192.168.1.1', '169.254.169.254'])

@@ -6,7 +6,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { once } from 'node:events';
 import { callbackify } from 'node:util';
 import { secondMs } from '../kit/clock.ts';
-import { AddressRule, type AddressRuleOptions } from './address-rule.ts';
+import { DestinationRule, type DestinationRuleOptions } from './destination-rule.ts';
 
 /** Nothing was sent: the operator does not allow the URL or its address. The message says why, for the operator. */
 export class OutgoingRefused extends Error {
@@ -31,7 +31,7 @@ type Resolve = (
   hostname: string,
 ) => Promise<readonly { readonly address: string; readonly family: number }[]>;
 
-export interface OutgoingOptions extends AddressRuleOptions {
+export interface OutgoingOptions extends DestinationRuleOptions {
   /** By default the resolver of the operating system. */
   readonly resolve?: Resolve;
 }
@@ -43,11 +43,11 @@ const bodiless = new Set([204, 205, 304]);
 
 /** Guarded requests to other servers. */
 export class Outgoing {
-  readonly #rule: AddressRule;
+  readonly #rule: DestinationRule;
   readonly #resolve: Resolve;
 
   constructor({ resolve = lookUpAll, ...options }: OutgoingOptions) {
-    this.#rule = new AddressRule(options);
+    this.#rule = new DestinationRule(options);
     this.#resolve = resolve;
   }
 

@@ -79,6 +79,7 @@ export class Connection {
   }
 }
 
+/** Returns a statement for each setting: `command` is `set` or `set local`. */
 export function settings(command: string, values: Readonly<Record<string, number | string>>): string[] {
   return Object.entries(values).map(([name, value]) => `${command} ${name} = ${value}`);
 }

@@ -5,7 +5,7 @@ import { deletionEvents } from './event.ts';
 import { tokenPages } from '../../identity/token/pages.ts';
 import { AccountDeletion, deletionUndoKind } from './deletion.ts';
 import { closeAccountPages, closeAccountPart, closedPages, undoPage } from './pages.ts';
-import { Reopening } from './reopening.ts';
+import { ClosedAccountReopening } from './reopening.ts';
 import { deletionRoutes, deletionUndoRoutes } from './routes.ts';
 
 export const accountDeletion = identityModule({
@@ -15,7 +15,7 @@ export const accountDeletion = identityModule({
   tokenKinds: [deletionUndoKind],
   build: ({ access, attempts, context, cookies, pages, sessions, stepUp, tokens }) => {
     const deletion = new AccountDeletion(context, { access, attempts, sessions, stepUp, tokens });
-    const reopening = new Reopening(context, tokens);
+    const reopening = new ClosedAccountReopening(context, tokens);
     return {
       routes: [
         { access: 'session', json: deletionRoutes({ cookies, deletion }) },

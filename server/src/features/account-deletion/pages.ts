@@ -13,7 +13,7 @@ import { sessionOf } from '../../identity/session/guard.ts';
 import type { TokenPage } from '../../identity/token/page-parts.ts';
 import { deletionUndoKind, type AccountDeletion, type ClosedAccount } from './deletion.ts';
 import { deletionDays } from './event.ts';
-import { closedPath, type Reopening } from './reopening.ts';
+import { closedPath, type ClosedAccountReopening } from './reopening.ts';
 
 const closePath = `${paths.data}/close`;
 
@@ -79,7 +79,7 @@ export function closedPages({
   reopening,
 }: {
   readonly pages: PageKit;
-  readonly reopening: Reopening;
+  readonly reopening: ClosedAccountReopening;
 }): PageRoutes['routes'] {
   return formPage<ClosedView>(pages, {
     path: reopening.path,

@@ -14,7 +14,7 @@ const offerMinutes = 10;
 /** Path of the page of a closed account. */
 export const closedPath = '/account-closed';
 
-export class Reopening implements ClosedAccounts {
+export class ClosedAccountReopening implements ClosedAccounts {
   readonly path = closedPath;
   readonly #context: AuthContext;
   readonly #tokens: OneTimeTokens;

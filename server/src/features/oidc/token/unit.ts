@@ -57,6 +57,7 @@ export interface Seen {
   sessionEndsAt?: number;
 }
 
+/** The reads and pending writes of one request. */
 export class Unit {
   readonly seen: Seen = {
     sessions: new Map(),

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-export interface AddressRuleOptions {
+export interface DestinationRuleOptions {
   /** Networks in CIDR notation that are allowed although they are not public. */
   readonly allowed: readonly string[];
   /** Allows addresses of this machine: local mode. */
@@ -15,11 +15,12 @@ type Address = ReturnType<typeof ipaddr.process>;
 /** All addresses that IANA has given out for global unicast (RFC 4291 §2.4). */
 const globalUnicast = ipaddr.parseCIDR('2000::/3');
 
-export class AddressRule {
+/** The addresses to which requests may go. */
+export class DestinationRule {
   readonly allowsLoopback: boolean;
   readonly #allowed: readonly [Address, number][];
 
-  constructor({ allowed, allowsLoopback }: AddressRuleOptions) {
+  constructor({ allowed, allowsLoopback }: DestinationRuleOptions) {
     this.allowsLoopback = allowsLoopback;
     this.#allowed = allowed.map((network) => ipaddr.parseCIDR(network));
   }
