@@ -177,8 +177,9 @@ export class Sessions {
   }
 
   /**
-   * Keeps a session from ending until the transaction has ended. Call it in each change of the account that does not renew
-   * the session: access that has ended since the request read it, as by a reset of the password, must change nothing.
+   * Keeps a session from ending until the transaction has ended. Call it in a change with which a thief could keep or
+   * close the account and that does not renew the session: one that has ended since the request read it, as by a reset of
+   * the password, must not make that change.
    * @throws {Problem} session_required if the session has ended.
    */
   async hold(tx: Database, { id }: Pick<Session, 'id'>): Promise<void> {
