@@ -35,7 +35,7 @@ export type Subject = AddressOrAccount & {
   readonly deviceId?: string | undefined;
 };
 
-/** An address by its normal form, for a factor that an address without an account seems to have; else an account. */
+/** An address in its normal form, for factors that can be attempted on any address; otherwise an account. */
 type AddressOrAccount = { readonly emailKey: string } | { readonly userId: number };
 
 /** An attempt that was counted. */

@@ -32,7 +32,7 @@ interface TokenPageRow {
   readonly path: string;
   /** Its messages are `page.<name>.title`, `.what` and `.act`. */
   readonly name: string;
-  /** The page itself says that the token was redeemed, with `.done_title` and `.done`. Others lead elsewhere then. */
+  /** The page itself says that the token was redeemed, with `.done_title` and `.done`. Others redirect then. */
   readonly saysDone?: true;
   /** Path of the page on which another mail can be requested; absent for mails that no user requests. */
   readonly requestPath?: string;
