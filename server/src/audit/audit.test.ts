@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { dayMs, minuteMs, secondMs } from '../kit/clock.ts';
 import type { Database } from '../db/database.ts';
 import { testClock, type TestClock } from '../../test/support/clock.ts';
+import { StepDatabase } from '../../test/faults/step-database.ts';
 import { onEachEngine, withDatabase, type EngineName } from '../../test/support/engines.ts';
 import { Audit } from './audit.ts';
 import { programSource, type AuditSource, type NewAuditEvent } from './event.ts';
@@ -255,6 +256,27 @@ onEachEngine('the audit log', (engine) => {
       await db.query((sql) => sql.deleteFrom('audit_events').where('seal_number', '=', 301));
       assert.match((await audit.verify()).faults.join(), /removed/, 'the new start is protected too');
     }));
+
+  for (const { kept, title } of [
+    { kept: 3, title: 'some rows' },
+    { kept: 0, title: 'all rows' },
+  ])
+    test(`is valid while a purge removes ${title}`, () =>
+      withAudit(engine, async ({ db, audit, clock }) => {
+        for (const steps of [2, 3, 4]) {
+          await record(audit, db, 300);
+          await audit.seal();
+          clock.advance(11 * dayMs);
+          await record(audit, db, kept);
+          await audit.seal();
+          const countdown = { steps, act: async () => void (await audit.purge()) };
+          const mac = { sign, check: (text: string, given: string) => sign(text) === given };
+          const database = new StepDatabase(db, countdown);
+          const verifying = new Audit({ database, mac, clock: clock.now, keptDays: 10 });
+          assert.deepEqual((await verifying.verify()).faults, [], `step ${steps}`);
+          assert.equal(countdown.steps, 0, 'the purge ran');
+        }
+      }));
 
   describe('with repeated refusals', () => {
     const refused: NewAuditEvent = {

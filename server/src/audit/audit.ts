@@ -180,7 +180,7 @@ export class Audit implements Recorder {
     return total;
   }
 
-  /** Verifies every row and the whole chain. */
+  /** Verifies every row and the whole chain. A purge may run at the same time. */
   async verify(): Promise<AuditVerdict> {
     const chain = await findChain(this.#database);
     const faults: string[] = [];
@@ -195,11 +195,17 @@ export class Audit implements Recorder {
     let number = chain.first_number;
     let seal = chain.first_seal;
     let sealed = 0;
-    for (
-      let rows = await listSealed(this.#database, number, batchSize);
-      rows.length > 0;
-      rows = await listSealed(this.#database, number, batchSize)
-    ) {
+    for (;;) {
+      const rows = await listSealed(this.#database, number, batchSize);
+      if (rows[0]?.seal_number !== number + 1) {
+        const start = await findChain(this.#database);
+        if (start !== undefined && start.first_number > number) {
+          // A purge has moved the start of the chain since the last read.
+          ({ first_number: number, first_seal: seal } = start);
+          continue;
+        }
+      }
+      if (rows.length === 0) break;
       for (const row of rows) {
         faults.push(...this.#examine(row, number, seal));
         number = row.seal_number ?? number;
