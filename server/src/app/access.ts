@@ -145,7 +145,7 @@ export function accessOf({ core, hooks }: Service): AccessOptions {
   };
 }
 
-/** Fails closed: there are no roles and no clients yet. */
+/** Fails closed: no credential gives one of the reserved levels yet. */
 async function rejectAll(): Promise<void> {
   throw new Problem('not_found');
 }
