@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../support/program.ts';
-import { serviceOn, temporaryFolder } from '../support/running-service.ts';
+import { createData, serviceOn, temporaryFolder } from '../support/running-service.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/bienvenue.js', import.meta.url));
 
@@ -62,6 +62,22 @@ test('refuses a port that is in use, and says what to do', async (t) => {
     new RegExp(`^Port ${port} is in use\\. Stop the other program, or set PORT to another port\\.$`, 'm'),
   );
   assert.equal((await fetch(baseUrl)).status, 200, 'the other program keeps it');
+});
+
+test('ends if its start cannot be recorded', async (t) => {
+  const DATA_DIR = await temporaryFolder(t);
+  const file = join(DATA_DIR, 'bienvenue.db');
+  const environment = { DATA_DIR, DATABASE_URL: `sqlite:${file}`, PORT: '0' };
+  await createData(environment);
+  {
+    using database = new DatabaseSync(file);
+    database.exec(
+      "create trigger t before insert on audit_events begin select raise(abort, 'planted fault'); end",
+    );
+  }
+  const { code, stderr } = await runProgram(['serve'], { environment });
+  assert.match(stderr, /planted fault/);
+  assert.equal(code, 70, 'it does not keep serving without its signal handlers');
 });
 
 test('refuses a folder instead of a file, and a PostgreSQL that does not answer', async (t) => {

@@ -50,7 +50,13 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       log.info(databaseFacts(databaseUrl, environment), 'The database is open');
       startJobs(service);
       const { db, events } = service.core.context;
-      await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
+      try {
+        await events.emit(db, serviceEvents.service_started, { source: { actor: 'service' } });
+      } catch (error) {
+        await listening.close();
+        await service.close();
+        throw error;
+      }
 
       let stopping = false;
       const stop = async (signal: string): Promise<void> => {
