@@ -38,13 +38,14 @@ export class DeviceAnswers {
    */
   async requireCode(letters: string, userId: number, network: string | undefined): Promise<void> {
     const { requests, wrongCodes } = this.#parts;
+    const fault: unknown = await requests.require(letters).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    // After the look-up, so that requests at the same time count each other's wrong codes.
     wrongCodes.requireFew(userId, network);
-    try {
-      await requests.require(letters);
-    } catch (error) {
-      if (isProblem(error, 'device_code_unknown')) wrongCodes.note(userId, network);
-      throw error;
-    }
+    if (isProblem(fault, 'device_code_unknown')) wrongCodes.note(userId, network);
+    if (fault !== undefined) throw fault;
   }
 
   /** Returns what to ask a user, or the page that is needed before. @param here Address of the question. */

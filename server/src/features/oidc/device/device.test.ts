@@ -247,6 +247,15 @@ onEachEngine('the sign-in of a device', (engine) => {
     site.service.clock.advance(-minuteMs);
   });
 
+  test('is guessed no more often by requests at the same time', async () => {
+    const app = await television();
+    const person = await site.person();
+    const codes = [...Array.from({ length: 30 }, () => 'BBBB-BBBB'), (await begin(app)).user_code];
+    const statuses = await Promise.all(codes.map(async (code) => (await enter(person, code)).status));
+    assert.equal(statuses.filter((status) => status === 400).length, 10, statuses.join());
+    assert.equal(statuses.at(-1), 429);
+  });
+
   test('is refused to a user who may not use the application', async () => {
     const app = await television({ access: { emailDomains: ['elsewhere.example'], users: [] } });
     const person = await site.person();

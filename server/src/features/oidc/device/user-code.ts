@@ -38,7 +38,7 @@ export class WrongCodes {
     this.#perNetwork = new RateLimit({ perMinute: wrongPerNetwork, maxKeys, clock });
   }
 
-  /** Call it before a code is looked up. @throws {Problem} too_many_requests. */
+  /** Call it before the result of a look-up is used. @throws {Problem} too_many_requests. */
   requireFew(userId: number, network: string | undefined): void {
     for (const { limit, key } of this.#buckets(userId, network)) {
       const { isAllowed, seconds } = limit.ask(key, 1); // not kept: only wrong codes count

@@ -104,14 +104,14 @@ function compareSecrets(provider: Provider, { db, clock, errors, limit, networkO
     given: string,
   ): Promise<boolean> {
     const network = networkOf();
+    const secrets =
+      currentUnit()?.seen.secrets.get(this.clientId) ?? (await listLiveSecrets(db, this.clientId, clock()));
+    // After the look-up, so that requests at the same time count each other's wrong secrets.
     if (!limit.maySecretBeTried(this.clientId, network))
       throw new errors.InvalidClientAuth(
         'too many wrong secrets from this network in a minute: wait, then use the right one',
       );
-    const matches = isSecret(
-      currentUnit()?.seen.secrets.get(this.clientId) ?? (await listLiveSecrets(db, this.clientId, clock())),
-      given,
-    );
+    const matches = isSecret(secrets, given);
     if (matches) currentUnit()?.noteAuthentication();
     else limit.noteWrongSecret(this.clientId, network);
     return matches;
