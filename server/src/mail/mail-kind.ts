@@ -8,8 +8,11 @@ interface MailOutline {
   readonly values: MessageValues;
   /** Selects the message `mail.<name>.<variant>`, if it exists, instead of `mail.<name>.what`. */
   readonly variant?: string;
+  /** What the recipient requested. */
   readonly link?: string;
   readonly code?: string | undefined;
+  /** Link that takes back what the mail reports. It follows `mail.<name>.not_you`, because most recipients do not need it. */
+  readonly undoLink?: string;
 }
 
 /** Facts of a mail without facts. */

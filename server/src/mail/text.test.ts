@@ -41,7 +41,7 @@ describe('a composed mail', () => {
           assert.match(part, /Firefox, Linux \(192\.0\.2\.7\)/);
           assert.ok(!part.includes('undefined') && !part.includes('[object'));
         }
-        const { code, link } = mail.compose(mail.example);
+        const { code, undoLink, link = undoLink } = mail.compose(mail.example);
         assert.equal(text.includes('K7QM-2NXP'), code !== undefined);
         assert.equal(html.includes('K7QM-2NXP'), code !== undefined);
         if (link !== undefined) assert.ok(text.split('\n').includes(link), 'on a separate line');
@@ -59,6 +59,20 @@ describe('a composed mail', () => {
         assert.doesNotMatch(html, /<(?:img|script|link|iframe)\b/i);
       });
     }
+  }
+
+  for (const mail of allMails) {
+    const { link, undoLink } = mail.compose(mail.example);
+    if (link === undefined && undoLink === undefined) continue;
+    test(`${mail.name}: a link that was requested comes before "If this wasn’t you", one that undoes comes after it`, () => {
+      assert.equal(undoLink === undefined, mail.isRequested);
+      const { text, html } = compose(mail);
+      for (const [part, address] of [
+        [text, link ?? undoLink ?? ''],
+        [html, escaped(link ?? undoLink ?? '')],
+      ] as const)
+        assert.equal(part.indexOf(address) > part.indexOf('this wasn’t you'), undoLink !== undefined);
+    });
   }
 
   test('without a code does not mention one', () => {

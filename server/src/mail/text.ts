@@ -44,7 +44,7 @@ export function composeMail(sender: Sender, letter: Letter): Required<MailText> 
     letter.language !== undefined && languages.isSupported(letter.language)
       ? letter.language
       : defaultLanguage;
-  const { values, variant = 'what', link, code } = outline;
+  const { values, variant = 'what', link, code, undoLink } = outline;
   const happened = languages.has(`mail.${kind}.${variant}`) ? variant : 'what';
   const t = (key: string, more: MessageValues = {}): string =>
     languages.message(language, `mail.${key}`, { product: sender.productName, ...values, ...more });
@@ -57,6 +57,7 @@ export function composeMail(sender: Sender, letter: Letter): Required<MailText> 
     parts.push({ kind: 'note', text: t('where', { device, address: occasion.address }) });
   }
   parts.push({ kind: 'paragraph', text: t(`${kind}.not_you`) });
+  if (undoLink !== undefined) parts.push({ kind: 'link', text: t(`${kind}.link`), href: undoLink });
   const footer = t('footer', { url: sender.publicUrl });
   const subject = t(`${kind}.subject`);
   return {

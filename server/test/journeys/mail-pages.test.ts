@@ -105,7 +105,7 @@ describe('the pages of mails', () => {
     await service.deliver();
     const subjects = service.mails.filter(({ to }) => to === email).map(({ subject }) => subject);
     assert.deepEqual(subjects, [
-      'Confirmez votre adresse e-mail pour Bienvenue',
+      'Confirmez votre adresse e‑mail pour Bienvenue',
       'Réinitialisez votre mot de passe pour Bienvenue',
     ]);
   });

@@ -18,7 +18,7 @@ const deletionRequestedMail = defineMail<ClosedAccountFacts>({
   lifeMs: deletionDays * dayMs,
   replacesEarlier: true,
   example: { deleteAt: Date.UTC(2026, 2, 28, 9, 26), undoLink: exampleLink('/account/delete/undo') },
-  compose: ({ deleteAt, undoLink }) => ({ values: { deleteAt }, link: undoLink }),
+  compose: ({ deleteAt, undoLink }) => ({ values: { deleteAt }, undoLink }),
 });
 
 export const deletionEvents = defineEvents('account-deletion', {

@@ -19,7 +19,7 @@ const emailChangedMail = defineMail<ChangedAddress>({
   name: 'email_changed',
   lifeMs: undoHours * hourMs,
   example: { newEmail: 'ada.lovelace@example.org', undoLink: exampleLink('/account/email/undo') },
-  compose: ({ newEmail, undoLink }) => ({ values: { newEmail, undoHours }, link: undoLink }),
+  compose: ({ newEmail, undoLink }) => ({ values: { newEmail, undoHours }, undoLink }),
 });
 
 export const emailChangeEvents = defineEvents('email-change', {

@@ -30,7 +30,7 @@ const firstFactorMail = defineMail<FirstFactor>({
   lifeMs: undoHours * hourMs,
   replacesEarlier: true,
   example: { factor: 'second_factor', undoLink: exampleLink('/account/factors/undo') },
-  compose: ({ factor, undoLink }) => ({ values: { undoHours }, variant: factor, link: undoLink }),
+  compose: ({ factor, undoLink }) => ({ values: { undoHours }, variant: factor, undoLink }),
 });
 
 /** Events of second factors: added, replaced, removed. */
