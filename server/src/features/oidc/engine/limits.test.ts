@@ -80,14 +80,19 @@ onEachEngine('the limit of a network', (engine) => {
   });
 
   test('counts requests that no client authenticates', async () => {
-    const wrong = { headers: { authorization: 'Basic eDp4' }, isAuthenticated: false };
-    for (const path of [oidcPaths.token, oidcPaths.introspection, oidcPaths.revocation]) {
-      const from = network();
-      const replies = await several(() =>
-        program.post(path, { grant_type: 'client_credentials', token: 'x' }, { ...wrong, from }),
-      );
-      assert.equal(refused(replies), 3, path);
-    }
+    for (const accept of ['application/json', 'text/html'])
+      for (const path of [oidcPaths.token, oidcPaths.introspection, oidcPaths.revocation]) {
+        const headers = { authorization: 'Basic eDp4', accept };
+        const from = network();
+        const replies = await several(() =>
+          program.post(
+            path,
+            { grant_type: 'client_credentials', token: 'x' },
+            { headers, isAuthenticated: false, from },
+          ),
+        );
+        assert.equal(refused(replies), 3, `${path} ${accept}`);
+      }
   });
 
   test('counts what a stranger opens with the id of a public client', async () => {

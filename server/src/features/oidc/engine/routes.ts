@@ -111,10 +111,11 @@ function mayWait(query: unknown): boolean {
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Answers a request with the cookies of a user like one without. */
+/** Answers a program: a request with the cookies of a user like one without, and errors never with a page. */
 function programHandler(engine: RequestHandler): Handler {
   return async (request, reply) => {
     delete request.raw.headers.cookie;
+    request.raw.headers.accept = 'application/json';
     const { url = '' } = request.routeOptions;
     if (['GET', 'HEAD'].includes(request.method) && cachedPaths.has(url))
       reply.raw.setHeader('cache-control', `public, max-age=${cacheSeconds}`);

@@ -54,6 +54,20 @@ describe('an error of an endpoint for programs', () => {
     }
   });
 
+  test('is JSON, whatever the program accepts: Java, for example, prefers a page by default', async () => {
+    const java = 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2';
+    const fields = { grant_type: 'no', token: 'e30.e30.e30' };
+    for (const path of [token, introspection, revocation, pushed, deviceAuthorization, userinfo]) {
+      const answers: unknown[] = [];
+      for (const accept of ['application/json', java, 'text/html', 'application/xml']) {
+        const { status, headers, body } = await machine.post(path, fields, { headers: { accept } });
+        assert.ok(status >= 400, `${path} ${accept} ${status}`);
+        answers.push([status, headers['content-type'], headers['www-authenticate'], body]);
+      }
+      for (const answer of answers) assert.deepEqual(answer, answers[0], path);
+    }
+  });
+
   test('is unauthorized_client if the client does not have the grant', async () => {
     const plain = new Program(site, await site.application());
     for (const program of [machine, plain]) {
