@@ -10,7 +10,7 @@ const maxQueryBytes = 8 * 1024;
  */
 export function formAsQuery(
   path: string,
-  addressOf: (fault: string) => string,
+  addressOf: (fault: string, request: FastifyRequest) => string,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> {
   return async (request, reply) => {
     const fields = Object.entries((request.body ?? {}) as Record<string, string | string[]>);
@@ -19,7 +19,7 @@ export function formAsQuery(
     ).toString();
     const target =
       Buffer.byteLength(query) > maxQueryBytes
-        ? addressOf(`the form is longer than ${maxQueryBytes} bytes as a query`)
+        ? addressOf(`the form is longer than ${maxQueryBytes} bytes as a query`, request)
         : `${path}?${query}`;
     return reply.redirect(target, 303);
   };

@@ -27,8 +27,13 @@ export function noteReason(
   reasons.set(request, facts);
 }
 
+/** Returns whether `noteReason` was called for a request. */
+export function hasReason(request: IncomingMessage): boolean {
+  return reasons.has(request);
+}
+
 /**
- * Logs each request that fails or changes something at level info, and successful reads at level debug. Of the rejections
+ * Logs each request that fails, was refused by a redirect or changes something at level info, and successful reads at level debug. Of the rejections
  * of a flood it logs the first ones of each second, and then the number of the others.
  */
 export function logRequests(
@@ -38,7 +43,8 @@ export function logRequests(
 ): void {
   const flood = new FloodLines(clock);
   app.addHook('onResponse', (request, reply, done) => {
-    const level = isRead(request) && reply.statusCode < 400 ? 'debug' : 'info';
+    const isOrdinary = isRead(request) && reply.statusCode < 400 && !hasReason(request.raw);
+    const level = isOrdinary ? 'debug' : 'info';
     if (level === 'info' || request.log.level === 'debug' || request.log.level === 'trace') {
       if (!floodStatuses.has(reply.statusCode) || flood.mayLog(request))
         request.log[level](

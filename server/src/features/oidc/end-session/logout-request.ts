@@ -36,7 +36,9 @@ export interface LogoutQuestion {
 export interface LogoutFault {
   readonly error: string;
   readonly description: string;
-  readonly clientName?: string | undefined;
+  readonly client?: { readonly id: string; readonly name: string | undefined };
+  /** The URI that is not registered. */
+  readonly uri?: string;
 }
 
 type Client = NonNullable<Awaited<ReturnType<Provider['Client']['find']>>>;
@@ -73,7 +75,7 @@ export async function readLogoutRequest(
   const clientName = client?.clientName;
   if (client !== undefined && uri !== undefined && !client.postLogoutRedirectUriAllowed(uri)) {
     const description = 'post_logout_redirect_uri is not registered';
-    return { error: 'invalid_request', description, clientName };
+    return { error: 'invalid_request', description, client: { id: client.clientId, name: clientName }, uri };
   }
   return {
     idToken,

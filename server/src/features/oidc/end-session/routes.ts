@@ -5,6 +5,7 @@ import type Provider from 'oidc-provider';
 import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
 import { formAsQuery } from '../../../http/form-query.ts';
 import { addressOf } from '../../../http/markup.ts';
+import { noteReason } from '../../../http/server/request-log.ts';
 import type { PageKit } from '../../../page/page.ts';
 import type { BrowserCookies } from '../../../identity/browser-cookies.ts';
 import type { Sessions } from '../../../identity/session/session.ts';
@@ -12,6 +13,7 @@ import { oidcPaths } from '../engine/paths.ts';
 import type { Refusals } from '../session/refusal.ts';
 import type { SealedState } from '../session/sealed-state.ts';
 import type { SessionView } from '../session/session-view.ts';
+import { withUri } from '../wire/refusal-reason.ts';
 import { afterLogout, readLogoutRequest, type LogoutQuestion } from './logout-request.ts';
 
 export interface EndSessionParts {
@@ -36,9 +38,10 @@ export function endSessionRoutes(parts: EndSessionParts): FastifyPluginAsync {
     scope.post(
       oidcPaths.endSession,
       { config: { ...forAnySite, ...otherProtocol }, schema: { hide: true } },
-      formAsQuery(oidcPaths.endSession, (description) =>
-        parts.refusals.addressOf({ error: 'invalid_request', description, isLogout: true }),
-      ),
+      formAsQuery(oidcPaths.endSession, (description, request) => {
+        noteReason(request.raw, { reason: description });
+        return parts.refusals.addressOf({ error: 'invalid_request', description, isLogout: true });
+      }),
     );
   };
 }
@@ -50,7 +53,15 @@ async function endSession(
 ): Promise<FastifyReply> {
   const query = request.query as Readonly<Record<string, string | string[]>>;
   const wanted = await readLogoutRequest(await provider(), query);
-  if ('error' in wanted) return reply.redirect(refusals.addressOf({ ...wanted, isLogout: true }), 303);
+  if ('error' in wanted) {
+    const { error, description, client, uri } = wanted;
+    noteReason(request.raw, {
+      reason: uri === undefined ? description : withUri(description, uri),
+      client: client?.id,
+    });
+    const refusal = { error, description, clientName: client?.name, isLogout: true };
+    return reply.redirect(refusals.addressOf(refusal), 303);
+  }
   const { idToken, clientName, target } = wanted;
   const { session, source } = request;
   if (session !== null) {

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startService } from '../../../../test/support/service.ts';
 import { memberOf } from '../../../../test/support/request.ts';
 import { digestOfSecret } from '../client/secret.ts';
-import { TestKey } from '../test/program.ts';
+import { basic as basicOf, TestKey } from '../test/program.ts';
 
 test('the log line of a refused request of an application has the reason', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bienvenue-reasons-'));
@@ -93,4 +93,96 @@ test('the log line of a refused request of an application has the reason', async
   const log = service.lines.join('\n');
   for (const text of [secret, 'bva_unknown', 'private text', await key.assertion('robot', { aud: issuer })])
     assert.ok(!log.includes(text), text);
+});
+
+test('so has that of a browser whose application sent a wrong request, wherever it is redirected', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bienvenue-reasons-'));
+  const file = join(folder, 'clients.toml');
+  const secret = 'right';
+  const digest = Buffer.from(digestOfSecret(secret)).toString('hex');
+  writeFileSync(
+    file,
+    `[client.wiki]\nname = "Wiki"\nredirect_uris = ["https://wiki.example.org/callback"]\nsecret_sha256 = ["${digest}"]\ngrant_types = ["authorization_code", "client_credentials"]\nscopes = ["openid"]\n`,
+  );
+  const service = await startService({ DATA_DIR: folder, CLIENTS_FILE: file });
+  t.after(async () => {
+    await service.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const lineOf = async (
+    path: string,
+    ask: () => Promise<Response>,
+  ): Promise<Readonly<Record<string, unknown>>> => {
+    const from = service.lines.length;
+    await (await ask()).text();
+    for (let i = 0; i < 100; i += 1) {
+      const line = service.lines.slice(from).find((one) => one.includes(`"${path}"`));
+      if (line !== undefined) return JSON.parse(line) as Readonly<Record<string, unknown>>;
+      await pause(20);
+    }
+    return {};
+  };
+  const right: Readonly<Record<string, string>> = {
+    client_id: 'wiki',
+    redirect_uri: 'https://wiki.example.org/callback',
+    response_type: 'code',
+    scope: 'openid',
+    state: 's',
+    code_challenge: 'x'.repeat(43),
+    code_challenge_method: 'S256',
+  };
+  const slash = 'https://wiki.example.org/callback/?token=private-text\u0007';
+  const cases: readonly (readonly [
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    reason: RegExp,
+  ])[] = [
+    [
+      '/oauth/authorize',
+      { ...right, redirect_uri: slash },
+      /^redirect_uri did not match.*: "https:\/\/wiki\.example\.org\/callback\/\?…"$/,
+    ],
+    ['/oauth/authorize', { ...right, client_id: 'nobody' }, /^client not found$/],
+    ['/oauth/authorize', { ...right, code_challenge: '', code_challenge_method: '' }, /PKCE/],
+    ['/oauth/authorize', { ...right, response_type: 'token' }, /unsupported response_type/],
+    ['/oauth/authorize', { ...right, scope: 'fly' }, /request openid/],
+    ['/oauth/authorize', { ...right, request: 'a.b.c' }, /request_not_supported/],
+    ['/oauth/end-session', { client_id: 'nobody' }, /client_id is not registered/],
+    [
+      '/oauth/end-session',
+      { client_id: 'wiki', post_logout_redirect_uri: slash },
+      /^post_logout_redirect_uri is not registered: "https:\/\/wiki\.example\.org\/callback\/\?…"$/,
+    ],
+  ];
+  for (const accept of ['text/html', 'application/json'])
+    for (const [path, fields, reason] of cases) {
+      const query = new URLSearchParams(fields).toString();
+      const line = await lineOf(path, () =>
+        fetch(`${service.baseUrl}${path}?${query}`, { headers: { accept }, redirect: 'manual' }),
+      );
+      assert.match(String(line['reason']), reason, `${path} ${accept}`);
+      if (fields['client_id'] === 'wiki') assert.equal(line['client'], 'wiki');
+    }
+  for (const path of ['/oauth/authorize', '/oauth/end-session']) {
+    const body = new URLSearchParams({ state: 'x'.repeat(9000) });
+    const line = await lineOf(path, () =>
+      fetch(`${service.baseUrl}${path}`, { method: 'POST', body, redirect: 'manual' }),
+    );
+    assert.match(String(line['reason']), /longer than 8192 bytes/, path);
+  }
+  // It is the answer of the user or of the session, not a fault of the application.
+  const silent = new URLSearchParams({ ...right, prompt: 'none' }).toString();
+  const answered = await lineOf('/oauth/authorize', () =>
+    fetch(`${service.baseUrl}/oauth/authorize?${silent}`, { redirect: 'manual' }),
+  );
+  assert.equal(answered['reason'], undefined);
+  const lost = await lineOf('/oauth/token', () =>
+    fetch(`${service.baseUrl}/oauth/token`, {
+      method: 'POST',
+      headers: { authorization: basicOf('wiki', secret) },
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'fly' }),
+    }),
+  );
+  assert.match(String(lost['reason']), /^a requested scope is not one of this client/);
+  assert.doesNotMatch(service.lines.join('\n'), /private-text/);
 });

@@ -7,7 +7,7 @@ import { formAsQuery } from '../../../http/form-query.ts';
 import type { Cookie } from '../../../http/cookie/cookie.ts';
 import { forAnySite, otherProtocol } from '../../../http/origin/cross-site.ts';
 import { costing, storingForStrangers } from '../../../http/limit/limits.ts';
-import { changesNothing } from '../../../http/server/request-log.ts';
+import { changesNothing, noteReason } from '../../../http/server/request-log.ts';
 import { secondMs } from '../../../kit/clock.ts';
 import { Problem } from '../../../kit/problem.ts';
 import { keySetCacheMs } from '../../../keys/signing-key-life.ts';
@@ -90,12 +90,11 @@ export function browserRoutes({
       oidcPaths.authorization,
       { config: { ...forAnySite, ...otherProtocol, ...costing(0) }, schema },
       // By design applications may send the request as a form (OpenID Connect Core 1.0 §3.1.2.1).
-      formAsQuery(oidcPaths.authorization, (fault) =>
-        refuse({
-          error: 'invalid_request',
-          description: `${fault}: use a pushed authorization request (RFC 9126)`,
-        }),
-      ),
+      formAsQuery(oidcPaths.authorization, (fault, request) => {
+        const description = `${fault}: use a pushed authorization request (RFC 9126)`;
+        noteReason(request.raw, { reason: description });
+        return refuse({ error: 'invalid_request', description });
+      }),
     );
   };
 }

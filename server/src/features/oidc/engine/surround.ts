@@ -7,7 +7,7 @@ import { costOf } from '../token/request-cost.ts';
 import { Unit, withUnit } from '../token/unit.ts';
 import { correctError } from '../wire/error-code.ts';
 import { allowFormPost } from '../wire/form-post.ts';
-import { noteRefusals } from '../wire/refusal-reason.ts';
+import { noteAnswer, noteRefusals } from '../wire/refusal-reason.ts';
 import { settle, type SettleParts } from './settle.ts';
 
 export interface SurroundParts extends SettleParts {
@@ -43,6 +43,7 @@ export function surround(provider: Provider, parts: SurroundParts): void {
       ctx.status = 500;
       await parts.refuse(ctx, 'server_error');
     }
+    noteAnswer(ctx);
     const kind = ctx.oidc.route === 'userinfo' ? 'token' : 'client';
     parts.limit.note(kind, parts.sourceOf(ctx).network ?? '', costOf(ctx, unit));
   });

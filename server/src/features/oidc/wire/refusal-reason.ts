@@ -1,7 +1,8 @@
 // Logs for the operator why an application was refused. The reply says less, so that attackers learn nothing.
 import type { EventEmitter } from 'node:events';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { noteReason } from '../../../http/server/request-log.ts';
+import { hasReason, noteReason } from '../../../http/server/request-log.ts';
+import { shown } from '../client/field.ts';
 
 /** Endpoints of programs, by the names of their events. */
 const endpoints = [
@@ -13,7 +14,18 @@ const endpoints = [
   'device_authorization',
 ] as const;
 
+/** Errors that answer a request that was right: its user or the session decided. */
+const decisions: ReadonlySet<string> = new Set([
+  'access_denied',
+  'account_selection_required',
+  'consent_required',
+  'interaction_required',
+  'login_required',
+  'unmet_authentication_requirements',
+]);
+
 interface EngineError {
+  readonly error?: string;
   readonly error_description?: string;
   /** For the operator, in a sentence of the engine. */
   readonly error_detail?: string;
@@ -21,9 +33,31 @@ interface EngineError {
 
 /** Adds the reasons to the lines of the log. */
 export function noteRefusals(engine: EventEmitter): void {
-  for (const endpoint of endpoints)
-    engine.on(`${endpoint}.error`, ({ req, oidc }: KoaContextWithOIDC, error: EngineError) => {
-      const reason = error.error_detail ?? error.error_description;
-      if (reason !== undefined) noteReason(req, { reason, client: oidc.entities.Client?.clientId });
-    });
+  for (const endpoint of endpoints) engine.on(`${endpoint}.error`, note);
+  engine.on('authorization.error', (ctx: KoaContextWithOIDC, error: EngineError) => {
+    if (!decisions.has(error.error ?? '')) note(ctx, error);
+  });
+}
+
+/** As `noteRefusals`, for an answer of the engine that was turned into an error after it. */
+export function noteAnswer(ctx: KoaContextWithOIDC): void {
+  if (ctx.status >= 400 && !hasReason(ctx.req)) note(ctx, (ctx.body ?? {}) as EngineError);
+}
+
+function note(
+  { req, oidc }: KoaContextWithOIDC,
+  { error, error_description, error_detail }: EngineError,
+): void {
+  const says = error_detail ?? error_description ?? error;
+  if (says === undefined) return;
+  const reason = says.startsWith('redirect_uri did not match')
+    ? withUri(says, oidc.params?.['redirect_uri'])
+    : says;
+  noteReason(req, { reason, client: oidc.entities.Client?.clientId });
+}
+
+/** Returns a reason with the URI that is not registered, often by one character. Its query may contain a secret. */
+export function withUri(reason: string, uri: unknown): string {
+  const [place = '', query] = String(uri).split('?', 2);
+  return `${reason}: ${shown(`${place.replaceAll(/[^\x21-\x7e]/g, '\u{FFFD}')}${query === undefined ? '' : '?…'}`)}`;
 }
