@@ -5,7 +5,7 @@ import type { errors as Errors } from 'oidc-provider';
 import type { Clock } from '../../../kit/clock.ts';
 import type { Database } from '../../../db/database.ts';
 import { limitScopes } from '../wire/scope-limit.ts';
-import { isSecret } from '../client/secret.ts';
+import { faultOfSecret, isSecret } from '../client/secret.ts';
 import { listLiveSecrets } from '../client/store.ts';
 import { acrOf, requestedAcrs, type RequestedAcr } from '../session/acr.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
@@ -108,13 +108,13 @@ function compareSecrets(provider: Provider, { db, clock, errors, limit, networkO
       currentUnit()?.seen.secrets.get(this.clientId) ?? (await listLiveSecrets(db, this.clientId, clock()));
     // After the look-up, so that requests at the same time count each other's wrong secrets.
     if (!limit.maySecretBeTried(this.clientId, network))
-      throw new errors.InvalidClientAuth(
-        'too many wrong secrets from this network in a minute: wait, then use the right one',
-      );
-    const matches = isSecret(secrets, given);
-    if (matches) currentUnit()?.noteAuthentication();
-    else limit.noteWrongSecret(this.clientId, network);
-    return matches;
+      throw new errors.InvalidClientAuth('too many wrong secrets from this network: wait for a minute');
+    if (!isSecret(secrets, given)) {
+      limit.noteWrongSecret(this.clientId, network);
+      throw new errors.InvalidClientAuth(faultOfSecret(secrets, given));
+    }
+    currentUnit()?.noteAuthentication();
+    return true;
   };
 }
 

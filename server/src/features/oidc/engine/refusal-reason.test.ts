@@ -84,7 +84,17 @@ test('the log line of a refused request of an application has the reason', async
     const authorization = `Basic ${Buffer.from(`report:${text}`).toString('base64')}`;
     return (await lineOf('/oauth/token', { grant_type: 'password' }, { authorization }))['reason'];
   };
-  for (let n = 0; n < 10; n += 1) assert.equal(await tryWith(`wrong ${n}`), 'invalid secret provided');
+  for (const changed of ['right ', ' right', 'right%0A'])
+    assert.match(String(await tryWith(changed)), /white space/, changed);
+  for (const changed of ['ri%zzght', 'right%'])
+    assert.match(String(await tryWith(changed)), /percent-encoding/, changed);
+  const { reason } = await lineOf('/oauth/token', {
+    grant_type: 'password',
+    client_id: 'report',
+    client_secret: 'right\n',
+  });
+  assert.match(String(reason), /^the secret is right, but has white space around it/);
+  for (let n = 0; n < 7; n += 1) assert.equal(await tryWith(`wrong ${n}`), 'invalid secret provided');
   assert.match(
     String(await tryWith('right')),
     /^too many wrong secrets/,

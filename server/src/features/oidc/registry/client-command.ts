@@ -17,7 +17,7 @@ import { requireClient } from '../client/registration.ts';
 import { findClient, listClients, listSecrets } from '../client/store.ts';
 import { describe, describeChanges, report, shownValue } from './client-output.ts';
 import { Clients, defaultOverlapMs } from './clients.ts';
-import { applyFile, planFile } from './file-apply.ts';
+import { applyFile } from './file-apply.ts';
 import { addFlags, clientFlags, inputOf, requireChange, unsetOption } from './flags.ts';
 import type { RegistryCommandParts } from './options.ts';
 
@@ -137,9 +137,7 @@ function applyCommand({ withData }: Context): Command {
       withData(async ({ options: { clientsFile: file }, ...parts }) => {
         if (file === undefined)
           throw new UsageError('CLIENTS_FILE is not set: set it to the path of the file to apply');
-        const changes = dryRun
-          ? await planFile(parts.db, file, parts.clock())
-          : await applyFile(parts, file, { ...change, isForced: true });
+        const changes = await applyFile(parts, file, { ...change, isForced: true, isDryRun: dryRun });
         print(json, changes, describeChanges(changes, dryRun));
       }),
     );

@@ -5,8 +5,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type * as Toml from 'smol-toml';
-import { isProblem } from '../../../kit/problem.ts';
+import { fieldProblem, isProblem } from '../../../kit/problem.ts';
 import { OptionFault } from '../../../config/parse.ts';
+import { clientFields } from '../client/client-fields.ts';
 import { hasSecret, type NewClient, type NewResource } from '../client/client.ts';
 import type { Input } from '../client/field.ts';
 import { fieldsOf, requireClient } from '../client/registration.ts';
@@ -132,10 +133,26 @@ function readClient(
   { secret_sha256: digests, secret_file: file, ...input }: Input,
   add: (fault: string) => void,
 ): FileClient {
+  const nested = Object.keys(input).find(
+    (name) => !Object.hasOwn(clientFields, name) && isTable(input[name]),
+  );
+  if (nested !== undefined)
+    throw fieldProblem(
+      nested,
+      `is a table: an id with a dot needs quotation marks, as in [client."${id}.${nested}"]`,
+    );
+  const { secret, client_secret: clientSecret, ...fields } = input;
+  const isClear = Object.entries({ secret, client_secret: clientSecret }).filter(
+    ([, value]) => value !== undefined,
+  );
+  for (const [name] of isClear)
+    add(
+      `${name} must not be in this file: put it into a file of its own (secret_file), or its SHA-256 here (secret_sha256)`,
+    );
   const secrets = [...readDigests(digests, add), ...readSecretFile(path, file, add)];
   const isGiven = digests !== undefined || file !== undefined;
-  const client = requireClient({ ...input, id });
-  if (hasSecret(client) && !isGiven)
+  const client = requireClient({ ...fields, id });
+  if (hasSecret(client) && !isGiven && isClear.length === 0)
     add(
       'secret_sha256 is missing, and so is secret_file: a client that authenticates with a secret needs one of them',
     );
@@ -165,6 +182,11 @@ function readSecretFile(path: string, value: unknown, add: (fault: string) => vo
   else if (!isStrong(text))
     add(
       'secret_file must hold one secret of at least 32 random bytes, such as the output of "openssl rand -hex 32"',
+    );
+  // In HTTP Basic authentication both stand for something else, unless the application encodes them (RFC 6749 §2.3.1).
+  else if (/[+%]/.test(text))
+    add(
+      'secret_file must not contain + or %, which many applications send wrongly: use "openssl rand -hex 32"',
     );
   else return [digestOfSecret(text)];
   return [];

@@ -19,7 +19,7 @@ import { findClient, listClients, listLiveSecrets, listResources } from '../clie
 import { Clients } from './clients.ts';
 import { readClientsFile } from './clients-file.ts';
 import type { FileChange } from './change.ts';
-import { applyFile, planFile } from './file-apply.ts';
+import { applyFile } from './file-apply.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-clients-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -120,9 +120,9 @@ token_format = "JWT"
     'name must have',
     '[resource."api"] identifier is "api"',
     '[resource."api"] token_format must be one of opaque, jwt',
+    '[client.Wiki] secret must not be in this file',
     '[client.Wiki] secret_sha256 must be a list',
     '[client.Wiki] id must have',
-    '[client.Wiki] secret is not a field',
     '[client.Wiki] redirect_uris has "http://wiki.example.org/", which must be https',
     '[client.Wiki] redirect_uris has "https://*.example.org/", which contains a wildcard',
     '[client."a.b"] secret_sha256 is missing',
@@ -150,6 +150,29 @@ token_format = "JWT"
       return true;
     },
   );
+});
+
+test('a common mistake is answered with what to write instead', () => {
+  const client = (more: string, id = 'wiki'): string =>
+    `[client.${id}]\nname = "Wiki"\nredirect_uris = ["https://wiki.example.org/callback"]\n${more}\n`;
+  for (const name of ['secret', 'client_secret']) {
+    const { faults } = fileOf(client(`${name} = "${wikiSecret}"`));
+    assert.equal(faults.length, 1);
+    assert.match(faults.join(), new RegExp(`${name} must not be in this file: .*secret_file.*secret_sha256`));
+    assert.ok(!faults.join().includes(wikiSecret));
+  }
+  const { faults } = fileOf(client('secret_file = "wiki.secret"', 'my.wiki'));
+  assert.deepEqual(faults, [
+    '[client.my] wiki is a table: an id with a dot needs quotation marks, as in [client."my.wiki"]',
+  ]);
+  assert.deepEqual(fileOf(client('secret_file = "wiki.secret"', '"my.wiki"')).faults, []);
+  // HTTP Basic authentication has a secret in percent-encoding, which many applications forget (RFC 6749 §2.3.1).
+  for (const character of ['+', '%']) {
+    writeFileSync(join(folder, 'encoded.secret'), `${wikiSecret}${character}`);
+    assert.match(fileOf(client('secret_file = "encoded.secret"')).faults.join(), /must not contain \+ or %/);
+  }
+  writeFileSync(join(folder, 'base64.secret'), `${wikiSecret}/Zx8==`);
+  assert.deepEqual(fileOf(client('secret_file = "base64.secret"')).faults, []);
 });
 
 test('a file that is no TOML is refused with its line', () => {
@@ -181,6 +204,12 @@ onEachEngine('a clients file', (engine) => {
 
   const apply = (text: string, isForced = false): Promise<readonly FileChange[]> =>
     applyFile(service.core.context, fileOf(text), { source: { actor: 'service' }, isForced });
+  const tryOut = (text: string): Promise<readonly FileChange[]> =>
+    applyFile(service.core.context, fileOf(text), {
+      source: { actor: 'service' },
+      isForced: true,
+      isDryRun: true,
+    });
   const inWords = (changes: readonly FileChange[]): string[] =>
     changes.map(({ action, kind, id, fields }) => [action, kind, id, fields.join()].join(' ').trim());
   const ids = async (): Promise<string[]> => (await listClients(db)).map(({ id }) => id);
@@ -243,9 +272,23 @@ onEachEngine('a clients file', (engine) => {
   });
 
   test('only says what it would change in a dry run', async () => {
-    const changes = await planFile(db, fileOf(api + wiki), service.clock.now());
+    const changes = await tryOut(api + wiki);
     assert.deepEqual(inWords(changes), ['add resource https://api.example.org/', 'add client wiki']);
     assert.deepEqual([await ids(), await listResources(db), await record()], [[], [], []]);
+    await apply(spa);
+    await apply(api + wiki);
+    await tryOut(spa);
+    await assert.rejects(
+      apply(spa),
+      refusal(/was replaced by another version/),
+      'it is still no current file',
+    );
+    const wrong = [`${spa}scopes = ["openid", "orders:write"]\n`, `name = "other"\n${api}${wiki}`];
+    for (const text of wrong) {
+      const fault: unknown = await apply(text, true).catch((error: unknown) => error);
+      assert.ok(fault instanceof CommandError);
+      await assert.rejects(tryOut(text), { message: fault.message }, 'it is refused as it would be applied');
+    }
   });
 
   test('leaves clients of commands and of other files alone, and refuses to take them', async () => {

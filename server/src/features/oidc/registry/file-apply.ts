@@ -28,6 +28,18 @@ export interface FileApplication {
   readonly source: AuditSource;
   /** The operator says that this content is the current one, also if it was replaced before. */
   readonly isForced?: boolean;
+  /** Everything is done and undone: what is refused is refused here too. */
+  readonly isDryRun?: boolean;
+}
+
+/** Undoes a dry run. */
+class DryRun extends Error {
+  readonly changes: readonly FileChange[];
+
+  constructor(changes: readonly FileChange[]) {
+    super('This was a dry run');
+    this.changes = changes;
+  }
 }
 
 /**
@@ -35,13 +47,13 @@ export interface FileApplication {
  * @throws {CommandError} if it declares what it does not manage, or a client with a scope that no resource has, or if its
  *   content was replaced before: then an instance still has an old file.
  */
-export function applyFile(
+export async function applyFile(
   { db, ...parts }: FileApplyParts,
   file: ClientsFile,
-  { source, isForced = false }: FileApplication,
+  { source, isForced = false, isDryRun = false }: FileApplication,
 ): Promise<readonly FileChange[]> {
   const { owner, digest, path } = file;
-  return db.transaction(async (tx) => {
+  const applying = db.transaction(async (tx) => {
     const applied = { name: owner, digest, now: parts.clock() };
     const current = await lockFile(tx, applied);
     const isCurrent = equalDigests(current, digest);
@@ -57,7 +69,12 @@ export function applyFile(
         : error;
     });
     if (!isCurrent) await replaceFile(tx, applied, current);
+    if (isDryRun) throw new DryRun(changes);
     return changes;
+  });
+  return applying.catch((error: unknown) => {
+    if (error instanceof DryRun) return error.changes;
+    throw error;
   });
 }
 
@@ -65,7 +82,7 @@ export function applyFile(
  * Returns what the file would change.
  * @throws {CommandError} if it declares what it does not manage.
  */
-export async function planFile(
+async function planFile(
   db: Database,
   { path, owner, clients, resources }: ClientsFile,
   now: number,

@@ -31,6 +31,18 @@ interface EngineError {
   readonly error_detail?: string;
 }
 
+/** Reasons of the engine that a reader without its source would not understand. */
+const clearer: ReadonlyMap<string, string> = new Map([
+  [
+    'invalid character found',
+    'the client id or the secret in the Authorization header contains white space or another character that it cannot have',
+  ],
+  [
+    'URI malformed',
+    'the client id or the secret in the Authorization header has a % that begins no percent-encoding (RFC 6749 §2.3.1)',
+  ],
+]);
+
 /** Adds the reasons to the lines of the log. */
 export function noteRefusals(engine: EventEmitter): void {
   for (const endpoint of endpoints) engine.on(`${endpoint}.error`, note);
@@ -48,7 +60,8 @@ function note(
   { req, oidc }: KoaContextWithOIDC,
   { error, error_description, error_detail }: EngineError,
 ): void {
-  const says = error_detail ?? error_description ?? error;
+  const text = error_detail ?? error_description ?? error;
+  const says = clearer.get(text ?? '') ?? text;
   if (says === undefined) return;
   const reason = says.startsWith('redirect_uri did not match')
     ? withUri(says, oidc.params?.['redirect_uri'])
