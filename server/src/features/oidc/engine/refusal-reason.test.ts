@@ -156,6 +156,11 @@ test('so has that of a browser whose application sent a wrong request, wherever 
     ['/oauth/authorize', { ...right, code_challenge: '', code_challenge_method: '' }, /PKCE/],
     ['/oauth/authorize', { ...right, response_type: 'token' }, /unsupported response_type/],
     ['/oauth/authorize', { ...right, scope: 'fly' }, /request openid/],
+    [
+      '/oauth/authorize',
+      { ...right, resource: 'https://api.example.org?token=private-text' },
+      /^the resource is not registered: "https:\/\/api\.example\.org\?…"$/,
+    ],
     ['/oauth/authorize', { ...right, request: 'a.b.c' }, /request_not_supported/],
     ['/oauth/end-session', { client_id: 'nobody' }, /client_id is not registered/],
     [

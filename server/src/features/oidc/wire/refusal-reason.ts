@@ -43,6 +43,13 @@ const clearer: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
+/** Parameters whose value tells what is wrong, often one character, by how the reason begins. */
+const uriOfReason = [
+  ['redirect_uri did not match', 'redirect_uri'],
+  ['the resource is not registered', 'resource'],
+  ['resource indicator is missing, or unknown', 'resource'],
+] as const;
+
 /** Adds the reasons to the lines of the log. */
 export function noteRefusals(engine: EventEmitter): void {
   for (const endpoint of endpoints) engine.on(`${endpoint}.error`, note);
@@ -63,13 +70,13 @@ function note(
   const text = error_detail ?? error_description ?? error;
   const says = clearer.get(text ?? '') ?? text;
   if (says === undefined) return;
-  const reason = says.startsWith('redirect_uri did not match')
-    ? withUri(says, oidc.params?.['redirect_uri'])
-    : says;
+  const name = uriOfReason.find(([begin]) => says.startsWith(begin))?.[1];
+  const uri = name === undefined ? undefined : oidc.params?.[name];
+  const reason = uri === undefined ? says : withUri(says, uri);
   noteReason(req, { reason, client: oidc.entities.Client?.clientId });
 }
 
-/** Returns a reason with the URI that is not registered, often by one character. Its query may contain a secret. */
+/** Returns a reason with the URI that is not registered. Its query may contain a secret. */
 export function withUri(reason: string, uri: unknown): string {
   const [place = '', query] = String(uri).split('?', 2);
   return `${reason}: ${shown(`${place.replaceAll(/[^\x21-\x7e]/g, '\u{FFFD}')}${query === undefined ? '' : '?…'}`)}`;
