@@ -1,6 +1,6 @@
 // The log says why a request of an application was refused: the replies say less, so that attackers learn nothing.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,6 +9,7 @@ import { startService } from '../../../../test/support/service.ts';
 import { memberOf } from '../../../../test/support/request.ts';
 import { digestOfSecret } from '../client/secret.ts';
 import { basic as basicOf, TestKey } from '../test/program.ts';
+import { clearerReasons, uriOfReason } from '../wire/refusal-reason.ts';
 
 test('the log line of a refused request of an application has the reason', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bienvenue-reasons-'));
@@ -153,7 +154,7 @@ test('so has that of a browser whose application sent a wrong request, wherever 
       /^redirect_uri did not match.*: "https:\/\/wiki\.example\.org\/callback\/\?…"$/,
     ],
     ['/oauth/authorize', { ...right, client_id: 'nobody' }, /^client not found$/],
-    ['/oauth/authorize', { ...right, code_challenge: '', code_challenge_method: '' }, /PKCE/],
+    ['/oauth/authorize', { ...right, code_challenge: '', code_challenge_method: '' }, /code_challenge/],
     ['/oauth/authorize', { ...right, response_type: 'token' }, /unsupported response_type/],
     ['/oauth/authorize', { ...right, scope: 'fly' }, /request openid/],
     [
@@ -200,4 +201,15 @@ test('so has that of a browser whose application sent a wrong request, wherever 
   );
   assert.match(String(lost['reason']), /^a requested scope is not one of this client/);
   assert.doesNotMatch(service.lines.join('\n'), /private-text/);
+});
+
+test('the reasons that are made clearer are still those of the engine', () => {
+  const engine = new URL('.', import.meta.resolve('oidc-provider'));
+  const source = globSync('**/*.js', { cwd: engine })
+    .map((file) => readFileSync(new URL(file, engine), 'utf8'))
+    .join('\n')
+    .replaceAll("\\'", "'");
+  const others = ['URI malformed', 'the resource is not registered']; // of Node.js, and ours
+  for (const [part] of [...clearerReasons, ...uriOfReason])
+    assert.ok(others.includes(part) || source.includes(part), part);
 });

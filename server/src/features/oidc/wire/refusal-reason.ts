@@ -31,8 +31,8 @@ interface EngineError {
   readonly error_detail?: string;
 }
 
-/** Reasons of the engine that a reader without its source would not understand. */
-const clearer: ReadonlyMap<string, string> = new Map([
+/** Reasons of the engine that a reader without its source would misunderstand, by what they contain. */
+export const clearerReasons = [
   [
     'invalid character found',
     'the client id or the secret in the Authorization header contains white space or another character that it cannot have',
@@ -41,11 +41,17 @@ const clearer: ReadonlyMap<string, string> = new Map([
     'URI malformed',
     'the client id or the secret in the Authorization header has a % that begins no percent-encoding (RFC 6749 §2.3.1)',
   ],
-]);
+  ['account not found', 'the user was removed or disabled, or may not use the application any more'],
+  [
+    'policy requires PKCE',
+    'the request has no code_challenge (PKCE), and no nonce that would replace it for a client with skip_pkce',
+  ],
+] as const;
 
 /** Parameters whose value tells what is wrong, often one character, by how the reason begins. */
-const uriOfReason = [
+export const uriOfReason = [
   ['redirect_uri did not match', 'redirect_uri'],
+  ['authorization code redirect_uri mismatch', 'redirect_uri'],
   ['the resource is not registered', 'resource'],
   ['resource indicator is missing, or unknown', 'resource'],
 ] as const;
@@ -68,8 +74,8 @@ function note(
   { error, error_description, error_detail }: EngineError,
 ): void {
   const text = error_detail ?? error_description ?? error;
-  const says = clearer.get(text ?? '') ?? text;
-  if (says === undefined) return;
+  if (text === undefined) return;
+  const says = clearerReasons.find(([part]) => text.includes(part))?.[1] ?? text;
   const name = uriOfReason.find(([begin]) => says.startsWith(begin))?.[1];
   const uri = name === undefined ? undefined : oidc.params?.[name];
   const reason = uri === undefined ? says : withUri(says, uri);
