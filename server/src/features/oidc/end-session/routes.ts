@@ -13,7 +13,7 @@ import { oidcPaths } from '../engine/paths.ts';
 import type { Refusals } from '../session/refusal.ts';
 import type { SealedState } from '../session/sealed-state.ts';
 import type { SessionView } from '../session/session-view.ts';
-import { withUri } from '../wire/refusal-reason.ts';
+import { withValue } from '../wire/refusal-reason.ts';
 import { afterLogout, readLogoutRequest, type LogoutQuestion } from './logout-request.ts';
 
 export interface EndSessionParts {
@@ -56,7 +56,7 @@ async function endSession(
   if ('error' in wanted) {
     const { error, description, client, uri } = wanted;
     noteReason(request.raw, {
-      reason: uri === undefined ? description : withUri(description, uri),
+      reason: uri === undefined ? description : withValue(description, uri),
       client: client?.id,
     });
     const refusal = { error, description, clientName: client?.name, isLogout: true };

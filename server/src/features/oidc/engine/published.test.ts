@@ -152,6 +152,7 @@ describe('docs/reference/oidc.md', () => {
       redirectUris: [],
       scopes: ['read'],
     });
+    const narrow = await site.application({ scopes: ['openid', 'email'] });
     const dpop = await (await TestKey.create()).proof(`${site.origin}${token}`);
     await post(token, { grant_type: 'client_credentials' }, { ...basic(machine), dpop });
     const cases: Readonly<Record<string, readonly Case[]>> = {
@@ -213,6 +214,7 @@ describe('docs/reference/oidc.md', () => {
         ['no PKCE', () => authorize({ code_challenge: undefined, code_challenge_method: undefined })],
         ['`code_challenge_method=plain`', () => authorize({ code_challenge_method: 'plain' })],
         ['no scope that the client can get', () => authorize({ scope: 'fly', nonce: undefined })],
+        ['a scope that the client is not registered for', () => authorize({ client_id: narrow.id })],
         ['unknown `response_mode`', () => authorize({ response_mode: 'web_message' })],
         ['unknown `prompt`', () => authorize({ prompt: 'dance' })],
         ['unknown resource', () => authorize({ resource: 'https://no.example/' })],

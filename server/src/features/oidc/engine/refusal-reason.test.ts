@@ -162,6 +162,7 @@ test('so has that of a browser whose application sent a wrong request, wherever 
       { ...right, resource: 'https://api.example.org?token=private-text' },
       /^the resource is not registered: "https:\/\/api\.example\.org\?…"$/,
     ],
+    ['/oauth/authorize', { ...right, scope: 'openid email' }, /^requested scope is not allowed: "email"$/],
     ['/oauth/authorize', { ...right, request: 'a.b.c' }, /request_not_supported/],
     ['/oauth/end-session', { client_id: 'nobody' }, /client_id is not registered/],
     [

@@ -29,6 +29,8 @@ interface EngineError {
   readonly error_description?: string;
   /** For the operator, in a sentence of the engine. */
   readonly error_detail?: string;
+  /** The scope that was refused. */
+  readonly scope?: string;
 }
 
 /** Reasons of the engine that a reader without its source would misunderstand, by what they contain. */
@@ -71,19 +73,19 @@ export function noteAnswer(ctx: KoaContextWithOIDC): void {
 
 function note(
   { req, oidc }: KoaContextWithOIDC,
-  { error, error_description, error_detail }: EngineError,
+  { error, error_description, error_detail, scope }: EngineError,
 ): void {
   const text = error_detail ?? error_description ?? error;
   if (text === undefined) return;
   const says = clearerReasons.find(([part]) => text.includes(part))?.[1] ?? text;
   const name = uriOfReason.find(([begin]) => says.startsWith(begin))?.[1];
-  const uri = name === undefined ? undefined : oidc.params?.[name];
-  const reason = uri === undefined ? says : withUri(says, uri);
+  const value = name === undefined ? scope : oidc.params?.[name];
+  const reason = value === undefined ? says : withValue(says, value);
   noteReason(req, { reason, client: oidc.entities.Client?.clientId });
 }
 
-/** Returns a reason with the URI that is not registered. Its query may contain a secret. */
-export function withUri(reason: string, uri: unknown): string {
-  const [place = '', query] = String(uri).split('?', 2);
-  return `${reason}: ${shown(`${place.replaceAll(/[^\x21-\x7e]/g, '\u{FFFD}')}${query === undefined ? '' : '?…'}`)}`;
+/** Returns a reason with the value that is not registered. The query of a URI may contain a secret. */
+export function withValue(reason: string, value: unknown): string {
+  const [place = '', query] = String(value).split('?', 2);
+  return `${reason}: ${shown(`${place.replaceAll(/[^\x20-\x7e]/g, '\u{FFFD}')}${query === undefined ? '' : '?…'}`)}`;
 }
