@@ -116,6 +116,8 @@ export interface Contribution {
   readonly addressChecks?: Readonly<Plugged['addressChecks']>;
   /** Ways to sign in to an account that has neither a password nor an authenticator. */
   readonly waysIn?: readonly WayIn[];
+  /** What a user may not do who can sign in. */
+  readonly denials?: Readonly<Plugged['denials']>;
   /** Tells users who sign in to an account that they closed, and reopens it. */
   readonly closedAccounts?: Plugged['closedAccounts'][number];
   /** Run for each event, inside its transaction. */

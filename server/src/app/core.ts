@@ -194,6 +194,7 @@ function plugIn(built: BuiltModule, plugged: Plugged, plugs: FilledPlugs): void 
   plugged.passwordChecks.push(...(built.passwordChecks ?? []));
   plugged.addressChecks.push(...(built.addressChecks ?? []));
   plugged.waysIn.push(...(built.waysIn ?? []));
+  plugged.denials.push(...(built.denials ?? []));
   if (built.closedAccounts !== undefined) plugged.closedAccounts.push(built.closedAccounts);
   plugged.subscribes.push(...(built.subscribes ?? []));
   // A page with parts of several modules is listed once.

@@ -5,6 +5,15 @@ import type { Database } from '../db/database.ts';
 import type { AuditSource } from '../audit/event.ts';
 import type { User } from '../user/user.ts';
 
+/** What a user may not do who can sign in, as two sentences of `user why`. */
+export interface Denial {
+  readonly means: string;
+  readonly remedy: string;
+}
+
+/** Returns what a feature denies to a user. */
+export type DenialSource = (db: Database, user: User) => Promise<readonly Denial[]>;
+
 /**
  * What a `Revocable` holds: `sign_in` a session or a pending authentication, `device` a known browser, `token` a mailed
  * token that was not consumed yet, `registration` a registration that waits for the confirmation of its address, `grant`

@@ -18,6 +18,7 @@ export function explainSignIn(facts: SignInFacts): readonly Finding[] {
           ...attempts(facts),
           ...secondFactors(account, facts),
           ...mails(account),
+          ...(facts.denials ?? []).map((each): Finding => ({ code: 'no_access', hinders: 'part', ...each })),
         ];
   const findings = found.filter((each) => each !== undefined);
   const isFree = findings.every(({ hinders }) => hinders === 'part' || hinders === 'nothing');

@@ -13,6 +13,7 @@ import type { AuthContext, CodeSigner, PasswordHasher } from './context.ts';
 import {
   purgeAll,
   type ClosedAccounts,
+  type DenialSource,
   type PersonalData,
   type Purgeable,
   type Revocable,
@@ -95,6 +96,7 @@ export interface Plugged {
   readonly addressChecks: AddressRule[];
   /** Ways to sign in other than by password and authenticators. */
   readonly waysIn: WayIn[];
+  readonly denials: DenialSource[];
   /** At most one: the feature that closes accounts. */
   readonly closedAccounts: ClosedAccounts[];
   /** Run for each event, inside its transaction. */
@@ -115,6 +117,7 @@ export function createPlugged(initial: Partial<Plugged> = {}): Plugged {
     passwordChecks: [],
     addressChecks: [],
     waysIn: [],
+    denials: [],
     closedAccounts: [],
     subscribes: [],
     sessionEndings: [],

@@ -60,6 +60,7 @@ export async function checkSignIn(rules: Rules, email: EmailAddress): Promise<Si
     })),
     emailConfirmation,
     isSignUpOpen,
+    denials: user ? (await Promise.all(plugged.denials.map((find) => find(db, user)))).flat() : [],
     hasOtherWayIn: await isAny(plugged.waysIn.map((isWayIn) => isWayIn(db, userId))),
   });
   const events = user === undefined ? [] : await listEvents(db, { userId, limit: readEvents });

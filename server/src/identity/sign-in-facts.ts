@@ -1,4 +1,5 @@
 // The facts that `explainSignIn` takes, and the findings that it returns.
+import type { Denial } from './contribution.ts';
 
 /** A counter of attempts that fail. */
 interface CountedFactor {
@@ -59,6 +60,8 @@ export interface SignInFacts {
   readonly isSignUpOpen: boolean;
   /** A feature lets the user sign in without a password or second factor, such as by email. */
   readonly hasOtherWayIn: boolean;
+  /** What features deny to the user. */
+  readonly denials?: readonly Denial[];
 }
 
 /** Names of the findings; they do not change. */
@@ -80,12 +83,13 @@ export type FindingCode =
   | 'second_factor_not_offered'
   | 'mail_given_up'
   | 'mail_waiting'
+  | 'no_access'
   | 'nothing_stored'
   | 'request_refused';
 
 /**
- * What a finding prevents: every sign-in, the sign-in with the password, or the second step; `part` is one factor or an
- * email; `nothing`: it is said for completeness.
+ * What a finding prevents: every sign-in, the sign-in with the password, or the second step; `part` is one factor, an
+ * email or an application; `nothing`: it is said for completeness.
  */
 type Hindrance = 'sign_in' | 'password' | 'second_factor' | 'part' | 'nothing';
 

@@ -40,7 +40,7 @@ export const oidc = module({
     const refuse: (typeof refusals)['addressOf'] = (refusal) => refusals.addressOf(refusal);
     const trustsAddresses = options.oidcAssumeEmailVerified;
     const devices = { context, keyring, pages, secondFactors, view, provider, trustsAddresses };
-    const applications = buildApplications({ db, clock, events, pages });
+    const applications = buildApplications({ db, clock, events, pages, trustsAddresses });
     const asking = { pages, cookies, events, requests, secondFactors, sessions, view };
     return {
       starts: registryStarts(context, options.clientsFile),
@@ -58,6 +58,7 @@ export const oidc = module({
       account: [applications.section],
       destinations: [(target) => requests.nameOfTarget(target)],
       exports: [applications.data],
+      denials: [applications.denials],
       purges: [...expiringRows(db, clock), logouts],
       jobs: [{ name: 'deliver logouts', everyMs: secondMs, run: async () => void (await logouts.deliver()) }],
     };

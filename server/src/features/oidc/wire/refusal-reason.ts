@@ -68,7 +68,7 @@ export function noteRefusals(engine: EventEmitter): void {
 
 /** As `noteRefusals`, for an answer of the engine that was turned into an error after it. */
 export function noteAnswer(ctx: KoaContextWithOIDC): void {
-  if (ctx.status >= 400 && !hasReason(ctx.req)) note(ctx, (ctx.body ?? {}) as EngineError);
+  if (ctx.status >= 400 && !hasReason(ctx.req)) note(ctx, ctx.body ?? {});
 }
 
 function note(
