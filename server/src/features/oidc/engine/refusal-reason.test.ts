@@ -153,6 +153,11 @@ test('so has that of a browser whose application sent a wrong request, wherever 
       { ...right, redirect_uri: slash },
       /^redirect_uri did not match.*: "https:\/\/wiki\.example\.org\/callback\/\?…"$/,
     ],
+    [
+      '/oauth/authorize',
+      { ...right, redirect_uri: `${right['redirect_uri']} ` },
+      /: "https:\/\/wiki\.example\.org\/callback "$/,
+    ],
     ['/oauth/authorize', { ...right, client_id: 'nobody' }, /^client not found$/],
     ['/oauth/authorize', { ...right, code_challenge: '', code_challenge_method: '' }, /code_challenge/],
     ['/oauth/authorize', { ...right, response_type: 'token' }, /unsupported response_type/],

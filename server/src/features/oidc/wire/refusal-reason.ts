@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { hasReason, noteReason } from '../../../http/server/request-log.ts';
+import { printable } from '../../../kit/text/printable.ts';
 import { shown } from '../client/field.ts';
 
 /** Endpoints of programs, by the names of their events. */
@@ -87,5 +88,5 @@ function note(
 /** Returns a reason with the value that is not registered. The query of a URI may contain a secret. */
 export function withValue(reason: string, value: unknown): string {
   const [place = '', query] = String(value).split('?', 2);
-  return `${reason}: ${shown(`${place.replaceAll(/[^\x20-\x7e]/g, '\u{FFFD}')}${query === undefined ? '' : '?…'}`)}`;
+  return `${reason}: ${shown(printable(query === undefined ? place : `${place}?…`))}`;
 }
