@@ -23,7 +23,7 @@ import { adapterFor, type AdapterParts } from '../token/adapter.ts';
 import { resourceServerOf, staticConfiguration, type ConfigurationParts } from './configuration.ts';
 import type { ClientLimit } from '../token/client-limit.ts';
 import { loadGrant, requestedOf } from '../session/consent.ts';
-import { namesOf } from '../session/requested-access.ts';
+import { opensNothing } from '../session/requested-access.ts';
 import { createPolicy, type PolicyParts } from '../session/policy.ts';
 import { faultOfState } from '../session/state-limit.ts';
 import type { DeviceInfo, DevicePolls } from '../token/device-polls.ts';
@@ -76,7 +76,7 @@ export function createProvider(
       },
       // The engine would ask the person, and then answer that access was denied (RFC 6749 §3.3).
       scope: (ctx) => {
-        if (namesOf(requestedOf(ctx)).length === 0)
+        if (opensNothing(requestedOf(ctx)))
           throw new errors.CustomOIDCProviderError(
             'invalid_scope',
             'request openid, or a scope of a resource that the request names',

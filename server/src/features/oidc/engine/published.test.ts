@@ -213,7 +213,7 @@ describe('docs/reference/oidc.md', () => {
         ['`response_type` other than `code`', () => authorize({ response_type: 'token' })],
         ['no PKCE', () => authorize({ code_challenge: undefined, code_challenge_method: undefined })],
         ['`code_challenge_method=plain`', () => authorize({ code_challenge_method: 'plain' })],
-        ['no scope that the client can get', () => authorize({ scope: 'fly', nonce: undefined })],
+        ['no scope that opens anything', () => authorize({ scope: 'fly', nonce: undefined })],
         ['a scope that the client is not registered for', () => authorize({ client_id: narrow.id })],
         ['unknown `response_mode`', () => authorize({ response_mode: 'web_message' })],
         ['unknown `prompt`', () => authorize({ prompt: 'dance' })],

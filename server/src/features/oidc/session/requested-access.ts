@@ -33,6 +33,11 @@ export function namesOf({ scopes, claims, resources }: RequestedAccess): string[
   ];
 }
 
+/** Returns whether a token with an access would open nothing: other scopes of the provider and claims need `openid`. */
+export function opensNothing({ scopes, resources }: RequestedAccess): boolean {
+  return !scopes.includes('openid') && Object.values(resources).flat().length === 0;
+}
+
 /**
  * Returns those of the requested claims that need consent. Claims that the client cannot receive are ignored (OpenID
  * Connect Core 1.0 §5.5): their names are texts of the application. A scope of the request includes its claims.

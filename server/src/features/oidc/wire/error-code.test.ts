@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { memberOf, send, type Fields, type Reply } from '../../../../test/support/request.ts';
+import { standardScopes } from '../client/client.ts';
 import { oidcPaths } from '../engine/paths.ts';
 import { assertRefused, confirmDevice, Program, TestKey, tokensIn } from '../test/program.ts';
 import { deviceGrant, ProviderSite, type Person } from '../test/site.ts';
@@ -100,6 +101,36 @@ describe('an error of an endpoint for programs', () => {
     const right = await ask({ scope: 'read', resource: api });
     assert.equal(memberOf(right.body, 'scope'), 'read');
     for (const fields of [{ resource: api }, {}, { scope: '' }]) tokensIn(await ask(fields));
+  });
+
+  test('is invalid_scope if what a user would be asked for opens nothing', async () => {
+    const program = new Program(
+      site,
+      await site.application({
+        grantTypes: ['authorization_code', 'refresh_token', deviceGrant],
+        scopes: [...standardScopes, 'read'],
+      }),
+    );
+    const request = {
+      client_id: program.application.id,
+      redirect_uri: program.application.redirectUri,
+      response_type: 'code',
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+    };
+    for (const path of [pushed, deviceAuthorization]) {
+      for (const scope of [
+        'email',
+        'profile email',
+        'offline_access',
+        'email fly',
+        'OpenID email',
+        'read email',
+      ])
+        assertRefused(await program.post(path, { ...request, scope }), 'invalid_scope');
+      for (const fields of [{ scope: 'email openid' }, { scope: 'read offline_access', resource: api }])
+        assert.ok((await program.post(path, { ...request, ...fields })).status < 300);
+    }
   });
 
   test('is invalid_dpop_proof if a proof is used twice, for every grant and at userinfo', async () => {
