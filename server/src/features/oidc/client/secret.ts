@@ -47,14 +47,6 @@ export function isSecret(hashes: readonly Uint8Array[], text: string): boolean {
   return hashes.map((hash) => equalDigests(hash, given)).includes(true);
 }
 
-/** Returns why a text is not a secret with one of these digests, for the log of the operator. */
-export function faultOfSecret(hashes: readonly Uint8Array[], text: string): string {
-  if (isSecret(hashes, text.trim())) return 'the secret is right, but has white space around it';
-  if (isSecret(hashes, text.replaceAll(' ', '+')))
-    return 'the secret is right, but its + was sent without percent-encoding (RFC 6749 §2.3.1)';
-  return 'invalid secret provided';
-}
-
 function checksum(text: string): string {
   return base62(BigInt(crc32(text)), checksumCharacters);
 }

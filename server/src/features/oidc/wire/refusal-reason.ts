@@ -4,6 +4,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { hasReason, noteReason } from '../../../http/server/request-log.ts';
 import { printable } from '../../../kit/text/printable.ts';
 import { shown } from '../client/field.ts';
+import { isSecret } from '../client/secret.ts';
 
 /** Endpoints of programs, by the names of their events. */
 const endpoints = [
@@ -89,4 +90,12 @@ function note(
 export function withValue(reason: string, value: unknown): string {
   const [place = '', query] = String(value).split('?', 2);
   return `${reason}: ${shown(printable(query === undefined ? place : `${place}?…`))}`;
+}
+
+/** Returns why a text is not a secret with one of these digests, for the log of the operator. */
+export function faultOfSecret(hashes: readonly Uint8Array[], text: string): string {
+  if (isSecret(hashes, text.trim())) return 'the secret is right, but has white space around it';
+  if (isSecret(hashes, text.replaceAll(' ', '+')))
+    return 'the secret is right, but its + was sent without percent-encoding (RFC 6749 §2.3.1)';
+  return 'invalid secret provided';
 }
