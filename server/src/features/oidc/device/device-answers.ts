@@ -38,14 +38,12 @@ export class DeviceAnswers {
    */
   async requireCode(letters: string, userId: number, network: string | undefined): Promise<void> {
     const { requests, wrongCodes } = this.#parts;
-    const fault: unknown = await requests.require(letters).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
+    const [found] = await Promise.allSettled([requests.require(letters)]);
     // After the look-up, so that requests at the same time count each other's wrong codes.
     wrongCodes.requireFew(userId, network);
-    if (isProblem(fault, 'device_code_unknown')) wrongCodes.note(userId, network);
-    if (fault !== undefined) throw fault;
+    if (found.status === 'fulfilled') return;
+    if (isProblem(found.reason, 'device_code_unknown')) wrongCodes.note(userId, network);
+    throw found.reason;
   }
 
   /** Returns what to ask a user, or the page that is needed before. @param here Address of the question. */
