@@ -1,10 +1,10 @@
 // Checks that a PostgreSQL database can store what users type, and that its tables have a place. Otherwise the first
 // address with a letter that the encoding lacks would fail, long after the start.
 import { sql as rawSql } from 'kysely';
-import { Problem } from '../../kit/problem.ts';
 import { DatabaseRefused, type Database, type Sql } from '../database.ts';
 import { readVersions } from '../migrate.ts';
 import type { MigratedModule } from '../migration.ts';
+import { rejectionOf } from './postgres-error.ts';
 
 interface Facts {
   readonly encoding: string;
@@ -149,25 +149,8 @@ function unownedTables(database: string, user: string, tables: readonly Relation
   );
 }
 
-/** Code of everything that a pooler answers to a new connection, where PostgreSQL has codes of their own. */
-const protocolViolation = '08P01';
-/** Answers of PgBouncer that waiting does not change. */
-const lastingAnswers =
-  /authentication failed|does not exist|no such (?:database|user)|startup parameter|login rejected|SSL required|not allowed/;
-
-/**
- * Converts an error with which PostgreSQL or a pooler answered a connection: a wrong password, a missing database, a
- * wrong option. Returns a problem of a server that does not respond as it is.
- */
-export function rejectedConnection(error: unknown): Error {
-  if (error instanceof DatabaseRefused) return error;
-  const answer = error instanceof Problem ? error.cause : error;
-  const { message = '', code = '' } = (answer ?? {}) as { message?: string; code?: string }; // of the driver
-  if (error instanceof Problem && !(code === protocolViolation && lastingAnswers.test(message))) return error;
-  const [, parameter] = /unsupported startup parameter: (\w+)/.exec(message) ?? [];
-  const remedy =
-    parameter === undefined
-      ? 'Check user, password, database and options in DATABASE_URL.'
-      : `A pooler takes no such parameter: remove ${parameter} from DATABASE_URL, and run: alter role … set ${parameter === 'options' ? 'search_path' : parameter} = …, in place of it.`;
-  return new DatabaseRefused(`PostgreSQL rejects the connection: ${message}. ${remedy}`, { cause: error });
+/** Returns a connection that was rejected as a refusal to start, and any other error as it is. */
+export function rejectedConnection(error: unknown): unknown {
+  const message = error instanceof DatabaseRefused ? undefined : rejectionOf(error);
+  return message === undefined ? error : new DatabaseRefused(message, { cause: error });
 }

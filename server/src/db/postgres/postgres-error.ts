@@ -29,6 +29,47 @@ const discardingSubclass = '57P'; // the server shuts down, crashed, starts, or 
  */
 const repeatableCodes = new Set(['40001', '40P01', readOnlyTransaction, staleStatement, '26000']);
 
+const tooManyConnections = '53300';
+/** Code of everything that a pooler answers to a new connection, where PostgreSQL has codes of their own. */
+const protocolViolation = '08P01';
+/** Answers of PgBouncer that waiting does not change. */
+const lastingAnswers =
+  /authentication failed|does not exist|no such (?:database|user)|startup parameter|login rejected|SSL required|not allowed/;
+
+const checkAddress = 'Check host and port in DATABASE_URL, and whether the server runs';
+const trustAuthority =
+  'Set sslrootcert in DATABASE_URL to the PEM file of the authority that issued the certificate of the server';
+
+/** What to do about a server that cannot be connected to, by the code or the message of the error. */
+const remedies: readonly (readonly [when: RegExp, remedy: string])[] = [
+  [/^(?:ECONNREFUSED|ENOENT connect)\b/, checkAddress],
+  [
+    /^(?:ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b|due to connection timeout/,
+    `${checkAddress} and is not behind a firewall`,
+  ],
+  [/^(?:ENOTFOUND|EAI_AGAIN)\b/, 'Check the host in DATABASE_URL, and the name resolution of this machine'],
+  [/^(?:ENOENT|EACCES|EISDIR) /, 'Correct sslrootcert, sslcert or sslkey in DATABASE_URL'],
+  [
+    /does not support SSL/,
+    'Turn on ssl in its postgresql.conf, or write sslmode=disable if nobody can listen to this network',
+  ],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID\b/, 'Write a host that its certificate names into DATABASE_URL'],
+  [/^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)\b/, 'Renew the certificate of the server, and check the clock'],
+  [/^(?:\w*SELF_SIGNED_CERT\w*|UNABLE_TO_(?:VERIFY|GET_ISSUER)\w*)\b/, trustAuthority],
+  [
+    new RegExp(`^${tooManyConnections}\\b`),
+    'Lower DATABASE_CONNECTIONS, or raise the limit: max_connections of the server, or the connection limit of the role or the database',
+  ],
+];
+
+/** Returns the message of an error of the driver, and what to do about it. */
+function explained({ message, code = '' }: Error & { readonly code?: string }): string {
+  const remedy = remedies.find(([when]) => when.test(`${code} ${message}`))?.[1];
+  // Node.js recommends one of its own options, which this service has no use for.
+  const says = message.replace(/; if the root CA is installed locally, .*/, '');
+  return `PostgreSQL: ${says}${remedy === undefined ? '' : `. ${remedy}`}`;
+}
+
 /** Returns the SQLSTATE that the server answered; `undefined` if the error is another one. */
 function answerOf(error: unknown): string | undefined {
   if (error instanceof pg.DatabaseError) return error.code;
@@ -83,6 +124,36 @@ export function toError(error: unknown): unknown {
       message: `PostgreSQL: ${error.message}. A pooler in transaction mode is in between: set DATABASE_POOLER=transaction`,
     });
   if (code === undefined || temporaryClasses.has(code.slice(0, 2)))
-    return new Problem('unavailable', { ...details, message: `PostgreSQL: ${error.message}` });
+    return new Problem('unavailable', { ...details, message: explained(error) });
   return error;
+}
+
+/**
+ * Returns the sentence about an answer with which PostgreSQL or a pooler rejects a connection, and which waiting does not
+ * change: a wrong password, a missing database, a wrong option. `undefined` for any other error.
+ */
+export function rejectionOf(error: unknown): string | undefined {
+  const answer = error instanceof Problem ? error.cause : error;
+  if (!(answer instanceof pg.DatabaseError)) return undefined;
+  const { code = '', message } = answer;
+  const isLasting =
+    code === insufficientPrivilege ||
+    (code === protocolViolation ? lastingAnswers.test(message) : !(toError(answer) instanceof Problem));
+  if (!isLasting) return undefined;
+  const [, parameter] = /unsupported startup parameter: (\w+)/.exec(message) ?? [];
+  const remedy =
+    parameter === undefined
+      ? 'Check user, password, database and options in DATABASE_URL.'
+      : `A pooler takes no such parameter: remove ${parameter} from DATABASE_URL, and run: alter role … set ${parameter === 'options' ? 'search_path' : parameter} = …, in place of it.`;
+  return `PostgreSQL rejects the connection: ${message}. ${remedy}`;
+}
+
+/**
+ * Returns the error of a failed connection for the caller. A connection that is rejected while the service runs is a
+ * problem too, for example after a change of the password: the remedy is the operator's, and the service recovers.
+ */
+export function toConnectionError(error: unknown): unknown {
+  const message = rejectionOf(error);
+  if (message === undefined) return toError(error);
+  return new Problem('unavailable', { message, cause: error, retryAfterSeconds: 2 });
 }

@@ -10,7 +10,7 @@ import {
 } from '../../kit/postgres/postgres-url.ts';
 import { DatabaseRefused } from '../database.ts';
 import { Connection, mannerOf, plannerSettings, settings, type Manner } from './postgres-connection.ts';
-import { isOfServer, toError } from './postgres-error.ts';
+import { isOfServer, toConnectionError } from './postgres-error.ts';
 import '../problem.ts';
 
 export interface PostgresSettings {
@@ -151,12 +151,13 @@ export class PostgresPool {
     try {
       return await this.#take();
     } catch (error) {
-      if (this.#servers.urls.length === 1 || isOfQueue(error) || !isOfServer(error)) throw toError(error);
+      if (this.#servers.urls.length === 1 || isOfQueue(error) || !isOfServer(error))
+        throw toConnectionError(error);
       this.#search ??= this.#findServer().finally(() => (this.#search = undefined));
       await this.#search;
     }
     return this.#take().catch((error: unknown) => {
-      throw toError(error);
+      throw toConnectionError(error);
     });
   }
 
