@@ -1,7 +1,11 @@
 // Every option refuses values that cannot work, in one sentence each, together. A new option needs examples:
 // in this file, or in test/kit.ts of its feature.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { hasSecretFile } from '../config/secret-file.ts';
 import { ConfigurationFault, type Environment } from '../config/read-options.ts';
 import { fromKits } from '../../test/support/kit.ts';
 import { allOptions, readOptions } from './options.ts';
@@ -25,7 +29,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
   ],
   HOST: ['http://localhost', '127.0.0.1:5000', 'a b', '0.0.0.0'],
   PORT: [...number, '65536'],
-  DATA_DIR: ['~/data', 'a\nb'],
+  DATA_DIR: ['~/data', '$HOME/data', '${HOME}/data', 'a\nb'],
   DATABASE_URL: [
     'mysql://host/db',
     'accounts.db',
@@ -160,6 +164,55 @@ test('one error lists all options that cannot work', () => {
       1,
       `${env}=${environment[env] ?? ''}`,
     );
+});
+
+test('every option refuses a value in quotation marks, which Docker keeps', () => {
+  for (const { env } of Object.values(allOptions))
+    for (const value of ['"5"', "'https://example.org'"]) {
+      const [fault = '', ...others] = faultsOf({ [env]: value }).filter((one) => one.startsWith(`${env} `));
+      assert.match(fault, / must be without quotation marks around the value/, `${env}=${value}`);
+      assert.deepEqual(others, []);
+    }
+});
+
+describe('every option that names a file says why it cannot be read', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bienvenue-unreadable-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const plain = join(folder, 'plain');
+  writeFileSync(plain, 'text');
+  const loop = join(folder, 'loop');
+  symlinkSync(loop, loop);
+  const names = Object.values(allOptions).map(({ env }) => env);
+  const folders = names.filter((env) => /^(?:THEME|LANGUAGES)_DIR$/.test(env));
+  const secrets = Object.values(allOptions)
+    .filter((row) => hasSecretFile(row, allOptions))
+    .map(({ env }) => `${env}_FILE`);
+  const files = [
+    ...names.filter((env) => /^PRODUCT_(?:LOGO(?:_DARK)?|ICON)$|_CSS$|^CLIENTS_FILE$/.test(env)),
+    ...secrets,
+  ];
+  for (const env of [...folders, ...files, 'BIENVENUE_CONFIG'])
+    test(env, () => {
+      const reasons: readonly (readonly [path: string, says: RegExp])[] = [
+        [join(folder, 'none'), /\/none cannot be read: it does not exist$/],
+        [join(plain, 'below'), /\/plain\/below cannot be read: a file is where a folder should be$/],
+        [loop, /\/loop cannot be read: it is a link that leads to itself$/],
+        ['~/none', /^\S+ must name .*~\/none cannot be read: it does not exist; ~ is not replaced here/],
+        ['${HOME}/none', /cannot be read: it does not exist; \$\{HOME\} is not replaced here, so write the/],
+        folders.includes(env)
+          ? [plain, /\/plain cannot be read: a file is where a folder should be$/]
+          : [folder, / cannot be read: it is (?:a folder|not a regular file)$/],
+        [` ${join(folder, 'none')}\r`, /; [^\s]*\/none cannot be read: it does not exist$/],
+      ];
+      for (const [path, says] of reasons) {
+        const [fault = '', ...others] = faultsOf({ [env]: path }).map((one) =>
+          one.replace(/ \(it is .*/, ''),
+        );
+        assert.match(fault, says, path);
+        assert.deepEqual(others, []);
+      }
+      assert.deepEqual(faultsOf({ [env]: ' \r' }), [], 'blank counts as unset');
+    });
 });
 
 test('the table names no option that does not exist', () => {

@@ -112,7 +112,7 @@ describe('LANGUAGES_DIR', () => {
     [
       'a folder that is missing',
       join(folder, 'none'),
-      /^LANGUAGES_DIR must name a folder; .*none cannot be read$/,
+      /^LANGUAGES_DIR must name a folder; .*none cannot be read: it does not exist$/,
     ],
     ['a folder without JSON files', folderOf({ 'notes.txt': '' }), /has none$/],
     ['a name that is no language', folderOf({ 'deutsch-.json': {} }), /rename .*deutsch-\.json$/],

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLanguageTag } from '../brand/catalog.ts';
+import { unreadable } from '../kit/file.ts';
 import type { Catalogs } from '../kit/language.ts';
 import { OptionFault } from './parse.ts';
 
@@ -18,8 +19,8 @@ export function readLanguages(path: string): LanguageFolder {
   let names: string[];
   try {
     names = readdirSync(path).filter((name) => name.endsWith('.json') && !name.startsWith('.'));
-  } catch {
-    throw new OptionFault(`must name a folder; ${path} cannot be read`);
+  } catch (error) {
+    throw new OptionFault(`must name a folder; ${unreadable(path, error)}`);
   }
   if (names.length === 0)
     throw new OptionFault(`must name a folder with files such as en.json; ${path} has none`);

@@ -44,8 +44,8 @@ for (const [type, name, beginning] of [
 
 mkdirSync(join(folder, 'folder.png'));
 const refused: readonly (readonly [title: string, path: string, says: string])[] = [
-  ['a file that is missing', join(folder, 'none.png'), 'none.png cannot be read'],
-  ['a folder', join(folder, 'folder.png'), 'folder.png cannot be read'],
+  ['a file that is missing', join(folder, 'none.png'), 'none.png cannot be read: it does not exist'],
+  ['a folder', join(folder, 'folder.png'), 'folder.png cannot be read: it is not a regular file'],
   ['one byte more than 64 KB', fileOf('large.png', png, maxBytes + 1), 'large.png has 65 KB'],
   ['an empty file', fileOf('empty.png', [], 0), 'empty.png is in another format'],
   ['a truncated signature', fileOf('cut.png', png.slice(0, 7), 7), 'cut.png is in another format'],

@@ -1,5 +1,6 @@
 // Reads the files with which an operator brands pages and mails: pictures and a style sheet.
 import { readFileSync, statSync } from 'node:fs';
+import { unreadable } from '../kit/file.ts';
 import { OptionFault } from './parse.ts';
 
 /** A small picture, read from a file. */
@@ -74,11 +75,11 @@ function readSmallFile(path: string, what: string): Buffer {
   try {
     const found = statSync(path);
     // Reading a pipe or a device could block forever.
-    if (!found.isFile()) throw new Error('It is not a regular file');
+    if (!found.isFile()) throw new Error('it is not a regular file');
     size = found.size;
     if (size <= maxKilobytes * 1024) return readFileSync(path);
-  } catch {
-    throw new OptionFault(`must name ${what}; ${path} cannot be read`);
+  } catch (error) {
+    throw new OptionFault(`must name ${what}; ${unreadable(path, error)}`);
   }
   throw new OptionFault(
     `must name ${what} of at most ${maxKilobytes} KB; ${path} has ${Math.ceil(size / 1024)} KB`,

@@ -280,7 +280,7 @@ describe('faults', () => {
     assert.equal(missing.length, 1);
     assert.match(
       missing[0] ?? '',
-      /^BIENVENUE_CONFIG names .*none\.toml, which cannot be read as TOML: .*ENOENT/,
+      /^BIENVENUE_CONFIG must name a TOML file; .*none\.toml cannot be read: it does not exist/,
     );
     assert.match(
       faultsOf({ BIENVENUE_CONFIG: fileOf('PORT 5000') })[0] ?? '',
@@ -291,9 +291,12 @@ describe('faults', () => {
   test('a secret file that is unreadable or empty is a fault; the default is not used', () => {
     const missing = join(folder, 'no-secret');
     assert.deepEqual(faultsOf({ DATABASE_URL_FILE: missing }), [
-      `DATABASE_URL_FILE names ${missing}, which cannot be read`,
+      `DATABASE_URL_FILE must name a file; ${missing} cannot be read: it does not exist`,
     ]);
-    assert.match(faultsOf({ DATABASE_URL_FILE: fileOf('\n') })[0] ?? '', /^DATABASE_URL must be/);
+    assert.match(
+      faultsOf({ DATABASE_URL_FILE: fileOf('\n') })[0] ?? '',
+      /^DATABASE_URL_FILE names .*, which is empty$/,
+    );
   });
 
   test('a fault does not quote a secret', () => {

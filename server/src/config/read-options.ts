@@ -5,6 +5,7 @@ import type * as Toml from 'smol-toml';
 import type { OptionCheck, OptionContext, OptionRow, OptionTable, OptionValues } from './option.ts';
 import type { coreOptions } from './options.ts';
 import { fileVariable, ignoredFiles, misspelledNames, wrongKey } from './option-name.ts';
+import { unreadable } from '../kit/file.ts';
 import { OptionFault } from './parse.ts';
 import { hasSecretFile } from './secret-file.ts';
 
@@ -57,12 +58,13 @@ export function readOptionSet<Table extends OptionTable>(
   { table, checks }: OptionSet<Table>,
 ): Configuration<Table & CoreTable> {
   const faults: string[] = [];
-  const file = readFile(environment[fileVariable], faults);
+  const path = environment[fileVariable]?.trim() ?? '';
+  const file = readFile(path, faults);
   const isFileRead = faults.length === 0;
   const rows: OptionTable = table;
   const names = Object.values(rows).map(({ env }) => env);
   for (const key of Object.keys(file)) {
-    if (!names.includes(key)) faults.push(wrongKey(key, environment[fileVariable] ?? '', rows));
+    if (!names.includes(key)) faults.push(wrongKey(key, path, rows));
   }
 
   // Each row is read once: in order, or earlier if a default depends on it.
@@ -110,12 +112,21 @@ function readOne(
 ): Reading {
   if (found === undefined) return { value: row.default(context), source: 'default' };
   try {
+    requireUnquoted(found.text);
     return { value: row.parse(found.text), source: found.source };
   } catch (error) {
     if (!(error instanceof OptionFault)) throw error;
     faults.push(withoutUserinfo(`${row.env} ${error.message}${quoted(row, found.text, error.message)}`));
     return { value: row.default(context), source: found.source, isFaulty: true };
   }
+}
+
+/** @throws {OptionFault} if a value is in quotation marks, as Docker passes it from an environment file that has some. */
+function requireUnquoted(text: string): void {
+  if (/^(["']).*\1$/s.test(text))
+    throw new OptionFault(
+      'must be without quotation marks around the value: "docker run --env-file", for example, keeps those of the file',
+    );
 }
 
 /** Characters of an invalid value that a fault quotes. */
@@ -160,14 +171,10 @@ function lookUp(
 ): Found | undefined {
   const direct = environment[row.env]?.trim() ?? '';
   if (direct !== '') return { text: direct, source: 'environment' };
-  const path = hasSecretFile(row, table) ? environment[`${row.env}_FILE`] : undefined;
-  if (path !== undefined && path !== '') {
-    try {
-      return { text: readFileSync(path, 'utf8').trim(), source: 'file' };
-    } catch {
-      faults.push(`${row.env}_FILE names ${path}, which cannot be read`);
-      return undefined;
-    }
+  const path = hasSecretFile(row, table) ? (environment[`${row.env}_FILE`]?.trim() ?? '') : '';
+  if (path !== '') {
+    const text = readSecret(`${row.env}_FILE`, path, faults);
+    return text === undefined ? undefined : { text, source: 'file' };
   }
   const filed = file[row.env];
   if (filed === undefined) return undefined;
@@ -184,11 +191,30 @@ function lookUp(
   return text === '' ? undefined : { text, source: 'file' };
 }
 
-function readFile(path: string | undefined, faults: string[]): Record<string, unknown> {
-  if (path === undefined || path === '') return {};
+/** Returns the text of a secret file; `undefined`, with a fault, if it cannot be read or is empty. */
+function readSecret(variable: string, path: string, faults: string[]): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    if (text !== '') return text;
+    faults.push(`${variable} names ${path}, which is empty`);
+  } catch (error) {
+    faults.push(`${variable} must name a file; ${unreadable(path, error)}`);
+  }
+  return undefined;
+}
+
+function readFile(path: string, faults: string[]): Record<string, unknown> {
+  if (path === '') return {};
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    faults.push(`${fileVariable} must name a TOML file; ${unreadable(path, error)}`);
+    return {};
+  }
   try {
     const { parse } = createRequire(import.meta.url)('smol-toml') as typeof Toml; // its own types; few starts need it
-    return parse(readFileSync(path, 'utf8'));
+    return parse(text);
   } catch (error) {
     faults.push(
       `${fileVariable} names ${path}, which cannot be read as TOML: ${String(error).split('\n', 1)[0]}`,

@@ -5,6 +5,7 @@ import { tlsModes } from '../kit/postgres/postgres-tls.ts';
 import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
 import { asciiDomain } from '../kit/text/domain.ts';
 import { nearest } from '../kit/text/near-name.ts';
+import { unreplacedOf } from '../kit/file.ts';
 import { isHost, OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';
@@ -176,6 +177,7 @@ export function localPath(value: string): string {
 
 function requirePath(value: string, form: string): void {
   if (/\p{Cc}/u.test(value)) throw new OptionFault(`${form} without control characters`);
-  if (value.startsWith('~'))
-    throw new OptionFault(`${form}; ~ is not replaced by your home folder here, so write the whole path`);
+  const beginning = unreplacedOf(value);
+  if (beginning !== undefined)
+    throw new OptionFault(`${form}; ${beginning} is not replaced here, so write the whole path`);
 }

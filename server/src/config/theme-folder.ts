@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { themeAddress, type ThemeFile, type ThemeFolder } from '../brand/theme.ts';
+import { unreadable } from '../kit/file.ts';
 import { OptionFault } from './parse.ts';
 
 /** Types by extension. Scripts and pages are never served. */
@@ -49,8 +50,8 @@ function listFiles(path: string): string[] {
       .map((name) => name.replaceAll('\\', '/'))
       .filter((name) => ignored.test(name) || !statSync(posix.join(path, name)).isDirectory())
       .toSorted();
-  } catch {
-    throw new OptionFault(`must name a folder; ${path} cannot be read`);
+  } catch (error) {
+    throw new OptionFault(`must name a folder; ${unreadable(path, error)}`);
   }
 }
 
@@ -69,11 +70,11 @@ function readOne(path: string, name: string): ThemeFile {
   try {
     const found = statSync(file);
     // Reading a pipe or a device could block forever.
-    if (!found.isFile()) throw new Error('It is not a regular file');
+    if (!found.isFile()) throw new Error('it is not a regular file');
     size = found.size;
     if (size <= maxBytes) return { name, type, content: readFileSync(file) };
-  } catch {
-    throw new OptionFault(`must name a folder with files that can be read; ${file} cannot`);
+  } catch (error) {
+    throw new OptionFault(`must name a folder with files that can be read; ${unreadable(file, error)}`);
   }
   throw new OptionFault(
     `must name a folder with files of at most 1 MB; ${file} has ${Math.ceil(size / 1024)} KB`,

@@ -41,6 +41,29 @@ export function writeRemedy(error: unknown, usual: string): string {
   return remedies[codeOf(error)] ?? usual;
 }
 
+/** Why a file or folder cannot be read, by the code of the error. */
+const readingFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'a file is where a folder should be',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not read it or a folder above it',
+  EPERM: 'this user may not read it or a folder above it',
+  ELOOP: 'it is a link that leads to itself',
+};
+
+/** Returns a path, that it cannot be read, and why: for an error of node:fs, or one whose message says why. */
+export function unreadable(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const reason = code === undefined ? message : (readingFaults[code] ?? code);
+  const beginning = unreplacedOf(path);
+  return `${path} cannot be read: ${reason}${beginning === undefined ? '' : `; ${beginning} is not replaced here, so write the whole path`}`;
+}
+
+/** Returns the beginning of a path that only a shell would replace; `undefined` for any other path. */
+export function unreplacedOf(path: string): string | undefined {
+  return /^(?:~|\$\w+|\$\{\w+\})/.exec(path)?.[0];
+}
+
 /** Returns the code of an error that node:fs threw. */
 export function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? '';

@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type * as Toml from 'smol-toml';
+import { unreadable } from '../../../kit/file.ts';
 import { fieldProblem, isProblem } from '../../../kit/problem.ts';
 import { OptionFault } from '../../../config/parse.ts';
 import { clientFields } from '../client/client-fields.ts';
@@ -71,9 +72,12 @@ export function readClientsFile(path: string): ClientsFile {
 }
 
 function parseToml(path: string): Input {
-  const text = readRegularFile(path);
-  if (text === undefined)
-    throw new OptionFault(`must name a TOML file of 1 MB at most; ${path} cannot be read`);
+  let text: string;
+  try {
+    text = readRegularFile(path);
+  } catch (error) {
+    throw new OptionFault(`must name a TOML file of 1 MB at most; ${unreadable(path, error)}`);
+  }
   try {
     const { parse } = createRequire(import.meta.url)('smol-toml') as typeof Toml; // its own types; few starts need it
     return parse(text);
@@ -82,14 +86,12 @@ function parseToml(path: string): Input {
   }
 }
 
-/** Returns the text of a file; `undefined` if it is no regular file, too large or unreadable. */
-function readRegularFile(path: string): string | undefined {
-  try {
-    const stats = statSync(path); // reading a pipe or a device could block forever
-    return stats.isFile() && stats.size <= maxBytes ? readFileSync(path, 'utf8') : undefined;
-  } catch {
-    return undefined;
-  }
+/** Returns the text of a file. @throws an error for `unreadable`. */
+function readRegularFile(path: string): string {
+  const stats = statSync(path);
+  if (!stats.isFile()) throw new Error('it is not a regular file'); // reading a pipe or a device could block forever
+  if (stats.size > maxBytes) throw new Error('it is larger');
+  return readFileSync(path, 'utf8');
 }
 
 /** Returns the first line of a syntax error, with its place in the file. */
@@ -177,9 +179,18 @@ function readDigests(value: unknown, add: (fault: string) => void): Uint8Array[]
 /** Reads the secret in a file next to the clients file. */
 function readSecretFile(path: string, value: unknown, add: (fault: string) => void): Uint8Array[] {
   if (value === undefined) return [];
-  const text = typeof value === 'string' ? readRegularFile(resolve(dirname(path), value))?.trim() : undefined;
-  if (text === undefined) add('secret_file must be the path of a file that can be read');
-  else if (!isStrong(text))
+  if (typeof value !== 'string') {
+    add('secret_file must be the path of a file');
+    return [];
+  }
+  let text: string;
+  try {
+    text = readRegularFile(resolve(dirname(path), value)).trim();
+  } catch (error) {
+    add(`secret_file must be the path of a file; ${unreadable('that file', error)}`); // not the value: it may be the secret
+    return [];
+  }
+  if (!isStrong(text))
     add(
       'secret_file must hold one secret of at least 32 random bytes, such as the output of "openssl rand -hex 32"',
     );

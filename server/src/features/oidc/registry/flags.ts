@@ -1,6 +1,7 @@
 // The options of the commands that add and change clients and resources: one for each field.
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { unreadable } from '../../../kit/file.ts';
 import { UsageError } from '../../../operation/refusal.ts';
 import type { clientFields } from '../client/client-fields.ts';
 import type { FieldTable, Input } from '../client/field.ts';
@@ -103,8 +104,8 @@ function boolean(value: string): boolean {
 function contentOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
-    throw new UsageError(`The file ${path} cannot be read`);
+  } catch (error) {
+    throw new UsageError(`The file ${unreadable(path, error)}`);
   }
 }
 

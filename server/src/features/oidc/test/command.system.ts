@@ -181,7 +181,7 @@ test('client set changes what is given, and resets what is unset', async () => {
   await fails(
     'client set set --jwks /nowhere/jwks.json',
     2,
-    /^The file \/nowhere\/jwks\.json cannot be read\n$/,
+    /^The file \/nowhere\/jwks\.json cannot be read: it does not exist\n$/,
   );
 });
 
