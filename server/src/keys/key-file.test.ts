@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -125,6 +126,18 @@ describe('the key file', () => {
       () => createKeyFile(below),
       (error) => error instanceof KeysRefused && error.message.includes(below),
     );
+  });
+
+  test('is rejected if it is a link to a file that does not exist, and nothing is created', () => {
+    mkdirSync(folder, { recursive: true });
+    symlinkSync(join(folder, 'gone'), path);
+    for (const use of [readKeyFile, createKeyFile, addKeyToFile])
+      assert.throws(
+        () => use(path),
+        (error) =>
+          error instanceof KeysRefused && /is a link to a file that does not exist/.test(error.message),
+      );
+    assert.ok(!existsSync(join(folder, 'gone')));
   });
 
   // SECURITY F13.

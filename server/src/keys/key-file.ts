@@ -7,6 +7,7 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -17,7 +18,7 @@ import {
 } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
-import { codeOf, makeFolder, writeRemedy } from '../kit/file.ts';
+import { codeOf, makeFolder, unreadable, writeRemedy } from '../kit/file.ts';
 import { createKey, formatKeys, KeysRefused, parseKeys, type Key } from '../kit/keyring.ts';
 
 /**
@@ -41,13 +42,19 @@ export function readKeyFile(path: string): Key[] | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) {
+      if (codeOf(error) === 'ENOTDIR' || !isLink(path)) return undefined;
+      throw new KeysRefused(
+        `The key file ${path} is a link to a file that does not exist. Restore that file, or remove the link.`,
+        { cause: error },
+      );
+    }
     if (codeOf(error) === 'EISDIR')
       throw new KeysRefused(
         `The key file ${path} is a folder. Remove it, or set SECRET_KEY_FILE to a file; Docker creates such a folder for a bind mount of a missing file.`,
         { cause: error },
       );
-    throw new KeysRefused(`The key file ${path} cannot be read. Check its owner and permissions.`, {
+    throw new KeysRefused(`The key file ${unreadable(path, error)}. Check its owner and permissions.`, {
       cause: error,
     });
   }
@@ -60,6 +67,17 @@ export function readKeyFile(path: string): Key[] | undefined {
       { cause: error },
     );
   }
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
+
+/** Returns the fault of a command that needs the file. */
+export function missingKeyFile(path: string): KeysRefused {
+  return new KeysRefused(
+    `The key file ${path} does not exist. The first start of the service creates it; if the service was started before, restore the file from a backup.`,
+  );
 }
 
 /**
@@ -86,10 +104,7 @@ export function createKeyFile(path: string): Key[] {
  */
 export function addKeyToFile(path: string): Key[] {
   const old = readKeyFile(path);
-  if (old === undefined)
-    throw new KeysRefused(
-      `The key file ${path} does not exist yet. The first start of the service creates it.`,
-    );
+  if (old === undefined) throw missingKeyFile(path);
   const keys = [createKey(), ...old];
   parseKeys(formatKeys(keys)); // ids are random: a duplicate id would make the file unreadable
   // If the path is a symbolic link, the target is replaced and the link stays.

@@ -6,6 +6,7 @@ import { sealedColumns } from '../../app/sealed-columns.ts';
 import { readOptions, type Configuration } from '../../app/options.ts';
 import type { Environment } from '../../config/read-options.ts';
 import { formatInstant, systemClock } from '../../kit/clock.ts';
+import { missingKeyFile } from '../../keys/key-file.ts';
 import { openKeyring, readKeys, rotateKeys } from '../../keys/open-keyring.ts';
 import { reseal } from '../../keys/sealed.ts';
 import type { SigningKeyEntry } from '../../keys/signing-key-life.ts';
@@ -35,10 +36,7 @@ export function keyCommand({ environment, openData }: CommandContext): Command {
     .action(({ json = false }: Flags) => {
       const options = enterKeys(environment);
       const keys = readKeys(options);
-      if (keys === undefined)
-        throw new CommandError(
-          `The key file ${options.secretKeyFile} does not exist yet. The first start of the service creates it.`,
-        );
+      if (keys === undefined) throw missingKeyFile(options.secretKeyFile);
       const rows = keys.map(({ id }, i) => ({ id, current: i === 0 }));
       print(
         json,
