@@ -1,7 +1,7 @@
-// Standard output cannot be written, because the disk of its file is full or its reader has ended: the service goes on
-// and can be stopped, and a command says so in a sentence.
+// Standard output cannot be written, because the disk of its file is full or its reader has ended, or the input ends: the
+// service goes on and can be stopped, and a command says so in a sentence.
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../support/free-port.ts';
-import { temporaryFolder } from '../support/running-service.ts';
+import { createData, temporaryFolder } from '../support/running-service.ts';
 
 const program = join(import.meta.dirname, '../../bin/bienvenue.js');
 /** A device that answers every write with "no space left". */
@@ -62,3 +62,35 @@ test('a command whose reader has ended is silent', async (t) => {
   assert.deepEqual(await once(child, 'exit'), [0, null]);
   assert.equal(await said, '');
 });
+
+/** `script` of util-linux gives a program a terminal, and passes on what is written to it. */
+const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux');
+for (const [key, code] of [
+  ['Ctrl+C', '\u0003'],
+  ['Ctrl+D', '\u0004'],
+] as const)
+  test(
+    `a command that asks for a password ends with a sentence at ${key}`,
+    { skip: !hasScript && 'This system has no script of util-linux', timeout: 60_000 },
+    async (t) => {
+      const environment = { DATA_DIR: await temporaryFolder(t) };
+      await createData(environment);
+      const env = { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...environment };
+      const command = `stty cols 80 && '${process.execPath}' '${program}' user add ada@example.org`;
+      const child = spawn('script', ['-qec', command, '/dev/null'], {
+        env,
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      let said = '';
+      let isAsked = false;
+      child.stdout.setEncoding('utf8').on('data', (part: string) => {
+        said += part;
+        if (isAsked || !said.includes('Password')) return;
+        isAsked = true;
+        setTimeout(() => child.stdin.write(code), 200); // the prompt listens after its first picture
+      });
+      assert.deepEqual(await once(child, 'exit'), [1, null], said);
+      assert.match(said, /Nothing was changed/);
+      assert.doesNotMatch(said, /Warning/);
+    },
+  );

@@ -223,7 +223,23 @@ function metadataIn(option: string, text: string | undefined): object | null | u
 /** Reads the password from the terminal or standard input. An argument would show in the shell history and process list. */
 async function readPassword(): Promise<string> {
   if (!process.stdin.isTTY) return (await readAll(process.stdin)).replace(/\r?\n$/, '');
-  const answer = await askPassword({ message: 'Password' });
+  const answer = await untilEnd((signal) => askPassword({ message: 'Password', signal }));
   if (isCancel(answer)) throw new CommandError('Nothing was changed');
   return answer;
+}
+
+/** Cancels a prompt at the end of the input (Ctrl+D), which the prompt does not notice: the input is paused then. */
+async function untilEnd<T>(prompt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const end = new AbortController();
+  let cancelling: NodeJS.Immediate | undefined;
+  const onPause = (): void => {
+    cancelling = setImmediate(() => end.abort()); // an answer pauses the input too, and comes first
+  };
+  process.stdin.once('pause', onPause);
+  try {
+    return await prompt(end.signal);
+  } finally {
+    process.stdin.off('pause', onPause);
+    clearImmediate(cancelling);
+  }
 }
