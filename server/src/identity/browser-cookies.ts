@@ -162,9 +162,10 @@ function readSource(
  * Returns the source of a request for a mail. A browser without a request token gets a new one: send it with
  * `setRequest`.
  */
-export function initiatingSourceOf({
-  source,
-}: FastifyRequest): ClientSource & { readonly requestToken: string } {
+export function initiatingSourceOf(
+  request: FastifyRequest,
+): ClientSource & { readonly requestToken: string } {
+  const { source } = request; // not in the signature: programs do not see this member
   return { ...source, requestToken: source.requestToken ?? createToken(requestKind).token };
 }
 

@@ -80,7 +80,8 @@ export function sendLogin(reply: FastifyReply, cookies: BrowserCookies, login: L
 export const stayField = Type.Optional(formField);
 
 /** Returns the source of a sign-in from a page with the checkbox. */
-export function signInSourceOf({ source }: FastifyRequest, stay: string | undefined): ClientSource {
+export function signInSourceOf(request: FastifyRequest, stay: string | undefined): ClientSource {
+  const { source } = request; // not in the signature: programs do not see this member
   return { ...source, endsWithBrowser: stay !== 'true', opensClosed: true };
 }
 
