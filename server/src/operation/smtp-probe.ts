@@ -46,6 +46,15 @@ const remedies: Readonly<Record<SmtpStep, string>> = {
   data: 'The mail server did not accept the message. Its words above say why.',
 };
 
+const temporary =
+  'The refusal is temporary: wait some minutes and try again. The service repeats its own emails by itself.';
+const silent =
+  'The mail server gave no answer. Try again; if it happens each time, its log or a firewall in between says why.';
+/** Steps whose remedies presuppose an answer. */
+const answered: ReadonlySet<SmtpStep> = new Set(['EHLO', 'authentication', 'sender', 'recipient', 'data']);
+/** Codes of nodemailer for a connection that closes or stays silent. */
+const unanswered = new Set(['ETIMEDOUT', 'ECONNECTION']);
+
 /** What to do for a reply that says more than its step; the first that matches counts. */
 const repliesWithRemedy: readonly {
   readonly when: RegExp;
@@ -114,8 +123,13 @@ interface ConversationError {
 }
 
 /** Returns the failed step and what to look at. */
-function explain(step: SmtpStep, { response = '' }: ConversationError): { step: SmtpStep; remedy: string } {
-  if (step === 'greeting' && /^[45]\d\d\b/.test(response)) return { step, remedy: refusedGreeting };
+function explain(
+  step: SmtpStep,
+  { response = '', code = '' }: ConversationError,
+): { step: SmtpStep; remedy: string } {
+  if (step === 'greeting' && /^5\d\d\b/.test(response)) return { step, remedy: refusedGreeting };
+  if (answered.has(step) && unanswered.has(code)) return { step, remedy: silent };
+  if (/^4\d\d\b/.test(response)) return { step, remedy: temporary };
   const found = repliesWithRemedy.find(({ when }) => when.test(response));
   return { step: found?.step ?? step, remedy: found?.remedy ?? remedies[step] };
 }

@@ -9,6 +9,9 @@ import { temporaryFolder } from '../support/running-service.ts';
 const host = new CommandHost();
 after(() => host.close());
 
+/** Instead of a reply: the server closes the connection. */
+const closing = '';
+
 /** A server that answers as the table says, by the beginning of the client's line; '' is the greeting. */
 async function scripted(t: TestContext, replies: Readonly<Record<string, string>>): Promise<string> {
   const proper = { '': '220 hello', EHLO: '250-here\r\n250 AUTH PLAIN', AUTH: '235 fine', DATA: '354 go on' };
@@ -34,6 +37,10 @@ async function scripted(t: TestContext, replies: Readonly<Record<string, string>
           const key = Object.keys(table).find((start) => start !== '' && line.startsWith(start));
           const reply = table[key ?? ''] ?? '';
           if (key === 'DATA') isData = reply.startsWith('354');
+          if (key !== undefined && reply === closing) {
+            socket.destroy();
+            return;
+          }
           socket.write(`${key === undefined ? '250 fine' : reply}\r\n`);
         }
       });
@@ -105,7 +112,11 @@ describe('doctor --mail', () => {
     ],
     [{ RCPT: '530 5.7.1 Please log in' }, 'authentication', /write user and password into SMTP_URL/],
     [{ MAIL: '530 5.7.0 Must issue a STARTTLS command first' }, 'TLS', /requires TLS on this port/],
-    [{ '': '421 too many connections' }, 'greeting', /421 too many.*refuses mail from this machine/],
+    [{ '': '421 too many connections' }, 'greeting', /421 too many.*The refusal is temporary/],
+    [{ MAIL: '451 greylisted' }, 'sender', /451 greylisted.*The refusal is temporary/],
+    [{ RCPT: '450 greylisted' }, 'recipient', /450 greylisted.*The refusal is temporary/],
+    [{ DATA: '452 too busy' }, 'data', /452 too busy.*The refusal is temporary/],
+    [{ '.': '451 try later' }, 'data', /451 try later.*The refusal is temporary/],
   ];
   for (const [replies, step, says] of sayingMore)
     test(`explains ${JSON.stringify(replies)} as a fault of the step ${step}`, async (t) => {
@@ -113,6 +124,22 @@ describe('doctor --mail', () => {
       assert.equal(finding.code, 1);
       assert.ok(finding.says.includes(` failed at the step "${step}": `), finding.says);
       assert.match(finding.says, says);
+    });
+
+  for (const [command, step] of [
+    ['AUTH', 'authentication'],
+    ['MAIL', 'sender'],
+    ['RCPT', 'recipient'],
+    ['DATA', 'data'],
+  ] as const)
+    test(`says that the server closed the connection after ${command}, and quotes no words of it`, async (t) => {
+      const at = await scripted(t, { [command]: closing });
+      const { code, says } = await mailFinding(t, `smtp://user:hunter2@${at}`);
+      assert.equal(code, 1);
+      assert.match(
+        says,
+        new RegExp(` failed at the step "${step}": .*\\. The mail server gave no answer\\.`),
+      );
     });
 
   for (const offered of ['250 here', '250-here\r\n250 AUTH XOAUTH2', '250-here\r\n250 AUTH GSSAPI'])
