@@ -18,6 +18,9 @@ describe('a parameter of the URL of PostgreSQL', () => {
     target_session_attrs: 'primary',
     sslmode: 'require',
     sslnegotiation: 'direct',
+    sslrootcert: import.meta.filename,
+    sslcert: import.meta.filename,
+    sslkey: import.meta.filename,
   };
   for (const name of postgresParameters)
     test(`${name} is accepted`, () =>
@@ -47,6 +50,13 @@ describe('a parameter of the URL of PostgreSQL', () => {
     ['constructor=1', /which has no effect; remove it$/],
     ['=1', /with known parameters only/],
     ['sslnegotiation=tls', /an sslnegotiation of postgres, direct$/],
+    // The driver would read 5s as 5 ms, and wait for no answer with a number that is none.
+    ['lock_timeout=5s', /a lock_timeout in milliseconds, without a unit: lock_timeout=5000$/],
+    ['query_timeout=abc', /a query_timeout in milliseconds/],
+    ['sslrootcert=system', /remove sslrootcert=system: the authorities of Node\.js are trusted without it/],
+    ['sslrootcert=/none', /whose sslrootcert is the path of a PEM file; \/none cannot be read: it does not/],
+    ['sslcert=%2F', /whose sslcert is the path of a PEM file; \/ cannot be read: it is a folder$/],
+    ['sslkey=~/none', /~\/none cannot be read: it does not exist; ~ is not replaced here/],
   ];
   for (const [query, says] of unknown)
     test(`in ${query} is refused`, () => {

@@ -1,11 +1,12 @@
 // Parses the URLs of the database and the mail server as they will be used, so that a URL that cannot work is found at
 // the start instead of with the first connection.
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { tlsModes } from '../kit/postgres/postgres-tls.ts';
 import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
 import { asciiDomain } from '../kit/text/domain.ts';
 import { nearest } from '../kit/text/near-name.ts';
-import { unreplacedOf } from '../kit/file.ts';
+import { unreadable, unreplacedOf } from '../kit/file.ts';
 import { isHost, OptionFault } from './parse.ts';
 
 const encoding = 'write % as %25, @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A in them';
@@ -95,11 +96,32 @@ function requireUsable(url: URL): void {
   const mode = url.searchParams.get('sslmode');
   if (mode !== null && !Object.hasOwn(tlsModes, mode))
     throw new OptionFault(`must be a URL with an sslmode of ${Object.keys(tlsModes).join(', ')}`);
+  for (const name of ['lock_timeout', 'query_timeout'])
+    if (!/^\d*$/.test(url.searchParams.get(name) ?? ''))
+      throw new OptionFault(`must be a URL with a ${name} in milliseconds, without a unit: ${name}=5000`);
+  requireTlsFiles(url.searchParams);
   const negotiation = url.searchParams.get('sslnegotiation');
   if (negotiation !== null && !['postgres', 'direct'].includes(negotiation))
     throw new OptionFault('must be a URL with an sslnegotiation of postgres, direct');
   requireHost(decoded(url.hostname));
   requireHost(url.searchParams.get('host') ?? '');
+}
+
+/** @throws {OptionFault} if a file for TLS cannot be read, which would be noticed with the first connection. */
+function requireTlsFiles(parameters: URLSearchParams): void {
+  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
+    const path = parameters.get(name) ?? '';
+    const form = `must be a URL whose ${name} is the path of a PEM file`;
+    if (name === 'sslrootcert' && path === 'system')
+      throw new OptionFault(
+        `${form}; remove sslrootcert=system: the authorities of Node.js are trusted without it, and those of the system too with NODE_OPTIONS=--use-system-ca`,
+      );
+    try {
+      if (path !== '') readFileSync(path);
+    } catch (error) {
+      throw new OptionFault(`${form}; ${unreadable(path, error)}`);
+    }
+  }
 }
 
 /** Parameters of a `postgres://` URL that the driver or the service reads. */
