@@ -16,7 +16,7 @@ import { after, before, describe, test } from 'node:test';
 import { migratedModules } from '../../app/migrations.ts';
 import { openDatabase } from '../open-database.ts';
 import { DatabaseRefused } from '../database.ts';
-import { applicationId, checkSqliteFile, examineSqliteFile } from './sqlite-file.ts';
+import { applicationId, checkSqliteFile, examineSqliteFile, toSqliteError } from './sqlite-file.ts';
 import { openSqlite } from './sqlite.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bienvenue-files-'));
@@ -222,4 +222,16 @@ describe('a new file', () => {
     await (await openDatabase(`sqlite:${join(place, 'test.db')}`, migratedModules)).close();
     assert.deepEqual(readdirSync(place), ['test.db']);
   });
+});
+
+test('damage that a statement finds is an error with what to do, which a command prints without a stack', () => {
+  for (const code of [11, 26, 267, 523]) {
+    const error = toSqliteError('database disk image is malformed', code);
+    assert.ok(error instanceof DatabaseRefused, String(code));
+    assert.match(
+      error.message,
+      /is damaged \(SQLite: .* \(code \d+\)\)\. Stop the service, and restore a backup/,
+    );
+  }
+  for (const code of [1, 19]) assert.ok(!(toSqliteError('near "x"', code) instanceof DatabaseRefused));
 });

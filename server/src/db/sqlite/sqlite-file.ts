@@ -166,6 +166,11 @@ export function toSqliteError(message: string, errcode: number): Error {
   if (errcode === referenceFault) return new ReferenceViolation(message, { cause });
   if (temporaryFaults.has(errcode & primaryCodeMask))
     return new Problem('unavailable', { message: cause.message, cause, retryAfterSeconds: 2 });
+  if (damages.has(errcode & primaryCodeMask))
+    return new DatabaseRefused(
+      `The database is damaged (${cause.message}). Stop the service, and restore a backup; "bienvenue doctor" examines the whole file.`,
+      { cause },
+    );
   return cause;
 }
 
