@@ -6,6 +6,7 @@ import { DatabaseRefused, type Database } from '../db/database.ts';
 import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
 import { connectOwnDatabase, sqlitePath } from '../db/open-database.ts';
 import { readOnlyRemedy } from '../db/problem.ts';
+import { findConnectionLimit } from '../db/postgres/postgres-check.ts';
 import { examineSqliteFile } from '../db/sqlite/sqlite-file.ts';
 import { checkKeys } from '../keys/open-keyring.ts';
 import { openSigningKey } from '../keys/signing-key.ts';
@@ -34,6 +35,7 @@ export async function checkDatabase(
       return [
         await checkServer(database),
         ...(path === undefined ? [checkTransport(options.databaseUrl, environment)] : []),
+        ...(path === undefined ? await checkConnectionLimit(database, options) : []),
         toFinding(differences),
         ...keys,
         clock,
@@ -93,6 +95,16 @@ async function checkServer(database: Database): Promise<Finding> {
 function checkTransport(url: string, environment: Environment): Finding {
   const { says } = postgresTls(url, environment);
   return { about: 'database', verdict: 'ok', says: `encoding UTF8; ${says}` };
+}
+
+/** Compares the limits of the server with the options. Behind a pooler they are not those of the service. */
+async function checkConnectionLimit(
+  database: Database,
+  { databaseConnections }: CoreOptions,
+): Promise<Finding[]> {
+  if (database.connectedBy?.endsWith('connected directly') !== true) return [];
+  const says = await findConnectionLimit(database, databaseConnections);
+  return says === undefined ? [] : [{ about: 'database', verdict: 'unsafe', says }];
 }
 
 function toFinding(differences: readonly SchemaDifference[]): Finding {

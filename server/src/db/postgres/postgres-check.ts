@@ -63,6 +63,46 @@ export async function requireUsablePostgres(database: Database): Promise<void> {
   if (faults.length > 0) throw new DatabaseRefused(faults.join('\n'));
 }
 
+interface Limits {
+  readonly isSuperuser: boolean;
+  /** -1: no limit. */
+  readonly role: number;
+  readonly database: number;
+  readonly server: number;
+}
+
+/**
+ * Returns what PostgreSQL limits to fewer connections than the service opens; `undefined` if nothing. A request that would
+ * need one more is refused, so the limit is noticed under load, long after the start.
+ */
+export async function findConnectionLimit(
+  database: Database,
+  connections: number,
+): Promise<string | undefined> {
+  const [limits] = await database.query((sql: Sql<object>) =>
+    sql
+      .selectFrom(
+        rawSql<Limits>`(
+          select rolsuper as "isSuperuser", rolconnlimit as role, datconnlimit as database,
+            current_setting('max_connections')::int
+              - current_setting('superuser_reserved_connections')::int as server
+          from pg_roles, pg_database where rolname = current_user and datname = current_database())`.as(
+          'limits',
+        ),
+      )
+      .select(['isSuperuser', 'role', 'database', 'server']),
+  );
+  if (limits === undefined || limits.isSuperuser) return undefined;
+  const names: readonly (readonly [limit: number, what: string])[] = [
+    [limits.role, 'the role (alter role … connection limit)'],
+    [limits.database, 'the database (alter database … connection limit)'],
+    [limits.server, 'the server (max_connections)'],
+  ];
+  const [limit, what] = names.find(([each]) => each >= 0 && each < connections) ?? [];
+  if (what === undefined) return undefined;
+  return `${what} allows ${limit} connections, fewer than DATABASE_CONNECTIONS (${connections}): raise the limit, or lower the option`;
+}
+
 /** A relation in the schema of the service whose name the service uses. */
 interface Relation {
   readonly name: string;

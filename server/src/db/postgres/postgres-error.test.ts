@@ -8,6 +8,7 @@ import { freePort } from '../../../test/support/free-port.ts';
 import { useDatabase } from '../../../test/support/engines.ts';
 import { isProblem, Problem } from '../../kit/problem.ts';
 import { connectDatabase } from '../open-database.ts';
+import { findConnectionLimit } from './postgres-check.ts';
 import { toError } from './postgres-error.ts';
 
 const messageOf = (url: string): Promise<string> =>
@@ -64,6 +65,38 @@ test('a fault of TLS is reported with the remedy, and without options of Node.js
 });
 
 const opened = useDatabase('postgres');
+
+test('a limit below the connections of the service is found, of the role, the database and the server', async () => {
+  const { database, url } = opened();
+  const name = new URL(url).pathname.slice(1);
+  await database.execute('create role limited_role');
+  const asRole = (): Promise<string | undefined> =>
+    database.transaction(async (tx) => {
+      await tx.execute('set local role limited_role');
+      return findConnectionLimit(tx, 10);
+    });
+  try {
+    assert.equal(await asRole(), undefined);
+    assert.equal(await findConnectionLimit(database, 100_000), undefined, 'a superuser has no limit');
+    await database.execute('alter role limited_role connection limit 9');
+    assert.match(
+      (await asRole()) ?? '',
+      /^the role .* allows 9 connections, fewer than DATABASE_CONNECTIONS \(10\)/,
+    );
+    await database.execute('alter role limited_role connection limit 10');
+    await database.execute(`alter database ${name} connection limit 3`);
+    assert.match((await asRole()) ?? '', /^the database .* allows 3 connections/);
+    await database.execute(`alter database ${name} connection limit -1`);
+    const server = await database.transaction(async (tx) => {
+      await tx.execute('alter role limited_role connection limit -1');
+      await tx.execute('set local role limited_role');
+      return findConnectionLimit(tx, 100_000);
+    });
+    assert.match(server ?? '', /^the server \(max_connections\) allows \d+ connections/);
+  } finally {
+    await database.execute('drop role limited_role');
+  }
+});
 
 test('a connection that is rejected while the service runs is a temporary fault, with the remedy', async () => {
   const url = new URL(opened().url);
