@@ -92,7 +92,9 @@ export function becomeOwner({ databaseUrl, secretKey, secretKeyFile }: DataPlace
   // A key file is only read, and often belongs to root. Of a folder, the system decides who may write.
   if (owner.uid !== uid && owned !== undefined && isDatabase)
     throw new CommandError(
-      `${file} belongs to ${userName(owner.uid)}, and this command runs as ${userName(uid)}, whose files the service could not open. ${asOwner(owner.uid)}`,
+      owner.uid === root && statOf(dirname(file))?.uid === uid
+        ? `${file} belongs to root, its folder to ${userName(uid)}: if root restored it, run as root: chown ${uid} ${file}`
+        : `${file} belongs to ${userName(owner.uid)}, and this command runs as ${userName(uid)}, whose files the service could not open. ${asOwner(owner.uid)}`,
     );
 }
 

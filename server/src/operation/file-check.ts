@@ -54,7 +54,7 @@ export function checkFiles(options: CoreOptions): Finding[] {
           {
             about,
             verdict: 'ok' as const,
-            says: `only ${userName(owner)} can read the ${files.length} files and folders of the service`,
+            says: `only ${userName(owner.uid)} can read the ${files.length} files and folders of the service`,
           },
         ]),
     ...(database === undefined ? [] : checkFileSystem(dirname(database))),
@@ -76,15 +76,29 @@ function listAll(folder: string): string[] {
   return [folder, ...pathsIn(folder).slice(0, maxFiles)];
 }
 
-/** The owner of the database; without one, that of the first file. */
-function ownerOf(files: readonly DataFile[], database: string | undefined): number {
-  const main = files.find(({ path }) => path === database) ?? files[0];
-  return main?.stats.uid ?? 0;
+/** The owner of the service, and of what this is known. */
+interface ServiceOwner {
+  readonly uid: number;
+  readonly of: 'the database' | 'its folder';
 }
 
-function checkOwner({ path, stats }: DataFile, owner: number, keys: string | undefined): Finding[] {
+/** The owner of the database; without one, that of the first file. */
+function ownerOf(files: readonly DataFile[], database: string | undefined): ServiceOwner {
+  const main = files.find(({ path }) => path === database) ?? files[0];
+  const uid = main?.stats.uid ?? 0;
+  const folder = main === undefined || main.path !== database ? undefined : statOf(dirname(main.path));
+  // Root put a backup into the folder of the service: everything else there has the right owner.
+  if (uid === 0 && folder !== undefined && folder.uid !== 0) return { uid: folder.uid, of: 'its folder' };
+  return { uid, of: 'the database' };
+}
+
+function checkOwner(
+  { path, stats }: DataFile,
+  { uid: owner, of }: ServiceOwner,
+  keys: string | undefined,
+): Finding[] {
   if (stats.uid === owner) return [];
-  const says = `${path} belongs to ${userName(stats.uid)}, the database to ${userName(owner)}`;
+  const says = `${path} belongs to ${userName(stats.uid)}, ${of} to ${userName(owner)}`;
   // A folder or key file of root may be as the operator wants it: the service only has to reach them.
   if (stats.isDirectory() || path === keys)
     return [

@@ -279,6 +279,27 @@ export function declareFileOwner(programs: readonly string[]): void {
     });
   });
 
+  test('a backup that root put into the folder of the service is the only file to change', async (t) => {
+    const folder = await dataOf(t, service);
+    const file = join(folder, 'bienvenue.db');
+    chownSync(file, root.uid, root.gid);
+    const { stdout } = await run('doctor', root, { DATA_DIR: folder });
+    const says = 'bienvenue.db belongs to root, its folder to the user 61234; run: chown 61234 ';
+    assert.ok(stdout.includes(`${says}${file}`), stdout);
+    assert.equal(stdout.match(/chown/g)?.length, 1, stdout);
+    for (const name of ['user list', 'serve']) {
+      const { code, stderr } =
+        name === 'serve'
+          ? await serve(service, { DATA_DIR: folder })
+          : await run(name, service, { DATA_DIR: folder });
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /belongs to root, its folder to .*: if root restored it, run as root: chown 61234 /,
+      );
+    }
+  });
+
   describe('a folder without data', () => {
     test('no command but serve creates a database, a key or a folder, and each says where it looked', async (t) => {
       const folder = join(await temporaryFolder(t), 'nowhere');
