@@ -173,8 +173,9 @@ function lookUp(
   if (direct !== '') return { text: direct, source: 'environment' };
   const path = hasSecretFile(row, table) ? (environment[`${row.env}_FILE`]?.trim() ?? '') : '';
   if (path !== '') {
-    const text = readSecret(`${row.env}_FILE`, path, faults);
-    return text === undefined ? undefined : { text, source: 'file' };
+    const text = readText(`${row.env}_FILE`, path, 'a file', faults)?.trim();
+    if (text === '') faults.push(`${row.env}_FILE names ${path}, which is empty`);
+    return text ? { text, source: 'file' } : undefined;
   }
   const filed = file[row.env];
   if (filed === undefined) return undefined;
@@ -191,27 +192,19 @@ function lookUp(
   return text === '' ? undefined : { text, source: 'file' };
 }
 
-/** Returns the text of a secret file; `undefined`, with a fault, if it cannot be read or is empty. */
-function readSecret(variable: string, path: string, faults: string[]): string | undefined {
+/** Returns the text of a file; `undefined`, with a fault, if it cannot be read. */
+function readText(variable: string, path: string, what: string, faults: string[]): string | undefined {
   try {
-    const text = readFileSync(path, 'utf8').trim();
-    if (text !== '') return text;
-    faults.push(`${variable} names ${path}, which is empty`);
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    faults.push(`${variable} must name a file; ${unreadable(path, error)}`);
+    faults.push(`${variable} must name ${what}; ${unreadable(path, error)}`);
+    return undefined;
   }
-  return undefined;
 }
 
 function readFile(path: string, faults: string[]): Record<string, unknown> {
-  if (path === '') return {};
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    faults.push(`${fileVariable} must name a TOML file; ${unreadable(path, error)}`);
-    return {};
-  }
+  const text = path === '' ? undefined : readText(fileVariable, path, 'a TOML file', faults);
+  if (text === undefined) return {};
   try {
     const { parse } = createRequire(import.meta.url)('smol-toml') as typeof Toml; // its own types; few starts need it
     return parse(text);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { OptionFault } from './parse.ts';
-import { databaseUrl, libpqParameters, postgresParameters } from './server-url.ts';
+import { libpqParameters, postgresParameters } from '../kit/postgres/postgres-parameters.ts';
+import { databaseUrl } from './server-url.ts';
 
 function refusal(url: string): string {
   try {
@@ -50,7 +51,7 @@ describe('a parameter of the URL of PostgreSQL', () => {
     ['constructor=1', /which has no effect; remove it$/],
     ['=1', /with known parameters only/],
     ['sslnegotiation=tls', /an sslnegotiation of postgres, direct$/],
-    // The driver would read 5s as 5 ms, and wait for no answer with a number that is none.
+    // The driver would read 5s as 5 ms, and abc as 1 ms.
     ['lock_timeout=5s', /a lock_timeout in milliseconds, without a unit: lock_timeout=5000$/],
     ['query_timeout=abc', /a query_timeout in milliseconds/],
     ['sslrootcert=system', /remove sslrootcert=system: the authorities of Node\.js are trusted without it/],

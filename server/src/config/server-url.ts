@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { tlsModes } from '../kit/postgres/postgres-tls.ts';
+import * as known from '../kit/postgres/postgres-parameters.ts';
 import { PostgresUrlFault, readPostgresUrl } from '../kit/postgres/postgres-url.ts';
 import { asciiDomain } from '../kit/text/domain.ts';
 import { nearest } from '../kit/text/near-name.ts';
@@ -100,8 +101,7 @@ function requireUsable(url: URL): void {
     if (!/^\d*$/.test(url.searchParams.get(name) ?? ''))
       throw new OptionFault(`must be a URL with a ${name} in milliseconds, without a unit: ${name}=5000`);
   requireTlsFiles(url.searchParams);
-  const negotiation = url.searchParams.get('sslnegotiation');
-  if (negotiation !== null && !['postgres', 'direct'].includes(negotiation))
+  if (!['postgres', 'direct'].includes(url.searchParams.get('sslnegotiation') ?? 'direct'))
     throw new OptionFault('must be a URL with an sslnegotiation of postgres, direct');
   requireHost(decoded(url.hostname));
   requireHost(url.searchParams.get('host') ?? '');
@@ -111,57 +111,18 @@ function requireUsable(url: URL): void {
 function requireTlsFiles(parameters: URLSearchParams): void {
   for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
     const path = parameters.get(name) ?? '';
-    const form = `must be a URL whose ${name} is the path of a PEM file`;
-    if (name === 'sslrootcert' && path === 'system')
-      throw new OptionFault(
-        `${form}; remove sslrootcert=system: the authorities of Node.js are trusted without it, and those of the system too with NODE_OPTIONS=--use-system-ca`,
-      );
     try {
       if (path !== '') readFileSync(path);
     } catch (error) {
-      throw new OptionFault(`${form}; ${unreadable(path, error)}`);
+      const remedy = path === 'system' ? known.systemAuthorities : unreadable(path, error);
+      throw new OptionFault(`must be a URL whose ${name} is the path of a PEM file; ${remedy}`);
     }
   }
 }
 
-/** Parameters of a `postgres://` URL that the driver or the service reads. */
-export const postgresParameters: readonly string[] = `
-  user password host port target_session_attrs options application_name
-  sslmode sslrootcert sslcert sslkey sslnegotiation uselibpqcompat
-  lock_timeout query_timeout
-`
-  .trim()
-  .split(/\s+/);
-
-/** Parameters of libpq that have no effect here (PostgreSQL 18, §32.1.2). */
-export const libpqParameters: readonly string[] = `
-  hostaddr passfile service servicefile replication load_balance_hosts
-  connect_timeout tcp_user_timeout client_encoding fallback_application_name
-  keepalives keepalives_idle keepalives_interval keepalives_count
-  sslcompression sslpassword sslcertmode sslcrl sslcrldir sslsni sslkeylogfile
-  ssl_min_protocol_version ssl_max_protocol_version
-  min_protocol_version max_protocol_version channel_binding require_auth requirepeer
-  gssencmode gsslib gssdelegation krbsrvname scram_client_key scram_server_key
-  oauth_issuer oauth_client_id oauth_client_secret oauth_scope
-`
-  .trim()
-  .split(/\s+/);
-
-const writeMode =
-  'write sslmode=verify-full for TLS with a verified certificate, sslmode=no-verify without verifying it';
-/** What to write instead of parameters of other programs. */
-const replacements: Readonly<Record<string, string>> = {
-  ssl: writeMode,
-  tls: writeMode,
-  requiressl: writeMode,
-  dbname: 'write the database in the path: postgres://host/database',
-  database: 'write the database in the path: postgres://host/database',
-  schema: 'write options=-c%20search_path%3D<name of the schema>',
-};
-
 /** @throws {OptionFault} if a parameter has no effect: without a misspelled sslmode, the connection would have no TLS. */
 function requireKnownParameters(parameters: URLSearchParams): void {
-  const unknown = [...parameters.keys()].find((name) => !postgresParameters.includes(name));
+  const unknown = [...parameters.keys()].find((name) => !known.postgresParameters.includes(name));
   if (unknown === undefined) return;
   // An @ is of a password with a question mark, parts of which would be quoted.
   if (!/^\w+$/.test(unknown) || [...parameters].flat().some((text) => text.includes('@')))
@@ -169,12 +130,12 @@ function requireKnownParameters(parameters: URLSearchParams): void {
       `${databaseForm}, with known parameters only; if the part after ? belongs to the password, ${encoding}`,
     );
   const form = `must be a URL without the parameter ${unknown}`;
-  const replacement = Object.hasOwn(replacements, unknown) ? replacements[unknown] : undefined;
+  const replacement = Object.hasOwn(known.replacements, unknown) ? known.replacements[unknown] : undefined;
   if (replacement !== undefined)
     throw new OptionFault(`${form}, which has no effect; ${replacement} instead`);
-  if (libpqParameters.includes(unknown))
+  if (known.libpqParameters.includes(unknown))
     throw new OptionFault(`${form}, which libpq knows and this service does not support; remove it`);
-  const meant = nearest(unknown.toLowerCase(), postgresParameters, 1);
+  const meant = nearest(unknown.toLowerCase(), known.postgresParameters, 1);
   throw new OptionFault(
     `${form}, which has no effect; ${meant === undefined ? 'remove it' : `did you mean ${meant}?`}`,
   );

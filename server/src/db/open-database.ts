@@ -6,7 +6,12 @@ import { defaultConnections, type Pooler } from '../kit/postgres/postgres-url.ts
 import type { Database } from './database.ts';
 import { migrate, schemaDifferences } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
-import { rejectedConnection, requireOwnTables, requireUsablePostgres } from './postgres/postgres-check.ts';
+import {
+  findConnectionLimit,
+  rejectedConnection,
+  requireOwnTables,
+  requireUsablePostgres,
+} from './postgres/postgres-check.ts';
 import { openSqlite } from './sqlite/sqlite.ts';
 import { examineSqliteFile } from './sqlite/sqlite-file.ts';
 
@@ -72,6 +77,18 @@ export async function connectOwnDatabase(
     await database.close();
     throw error;
   }
+}
+
+/**
+ * Returns what limits a database to fewer connections than a service opens; `undefined` if nothing does, and behind a
+ * pooler, which has connections of its own.
+ */
+export async function connectionLimitOf(
+  database: Database,
+  connections: number,
+): Promise<string | undefined> {
+  const isDirect = database.connectedBy?.endsWith('connected directly') === true;
+  return isDirect ? findConnectionLimit(database, connections) : undefined;
 }
 
 /**

@@ -4,9 +4,8 @@ import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import { DatabaseRefused, type Database } from '../db/database.ts';
 import { isReadOnly, schemaDifferences, type SchemaDifference } from '../db/migrate.ts';
-import { connectOwnDatabase, sqlitePath } from '../db/open-database.ts';
+import { connectionLimitOf, connectOwnDatabase, sqlitePath } from '../db/open-database.ts';
 import { readOnlyRemedy } from '../db/problem.ts';
-import { findConnectionLimit } from '../db/postgres/postgres-check.ts';
 import { examineSqliteFile } from '../db/sqlite/sqlite-file.ts';
 import { checkKeys } from '../keys/open-keyring.ts';
 import { openSigningKey } from '../keys/signing-key.ts';
@@ -35,7 +34,7 @@ export async function checkDatabase(
       return [
         await checkServer(database),
         ...(path === undefined ? [checkTransport(options.databaseUrl, environment)] : []),
-        ...(path === undefined ? await checkConnectionLimit(database, options) : []),
+        ...(await checkConnectionLimit(database, options)),
         toFinding(differences),
         ...keys,
         clock,
@@ -97,13 +96,11 @@ function checkTransport(url: string, environment: Environment): Finding {
   return { about: 'database', verdict: 'ok', says: `encoding UTF8; ${says}` };
 }
 
-/** Compares the limits of the server with the options. Behind a pooler they are not those of the service. */
 async function checkConnectionLimit(
   database: Database,
   { databaseConnections }: CoreOptions,
 ): Promise<Finding[]> {
-  if (database.connectedBy?.endsWith('connected directly') !== true) return [];
-  const says = await findConnectionLimit(database, databaseConnections);
+  const says = await connectionLimitOf(database, databaseConnections);
   return says === undefined ? [] : [{ about: 'database', verdict: 'unsafe', says }];
 }
 

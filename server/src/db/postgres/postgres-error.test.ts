@@ -133,7 +133,7 @@ test('a connection that is rejected while the service runs is a temporary fault,
         assert.ok(isProblem(error, 'unavailable'), String(error));
         return says.test(error.message);
       };
-      // An idle connection may be used once more before its end is noticed.
+      // The end of an idle connection may be noticed only when it is used.
       await db.now().catch(() => {});
       await assert.rejects(db.now(), isExpected, statement);
       await server.query(repair);
