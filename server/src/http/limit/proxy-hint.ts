@@ -71,6 +71,8 @@ export class LocalRequests {
   readonly #log: Log;
   readonly #throttle: RejectionThrottle;
   readonly #logThrottle = new LogThrottle();
+  /** The last host that was found to be local: nearly all requests name the same one, and parsing it takes microseconds. */
+  #knownHost: string | undefined;
 
   constructor({ publicUrl, log, throttle }: LocalRequestsOptions) {
     this.#publicUrl = publicUrl;
@@ -111,8 +113,12 @@ export class LocalRequests {
   }
 
   #isLocal(host: string): boolean {
+    if (host === this.#knownHost) return true;
     const hostname = hostForm.test(host) ? URL.parse(`http://${host}`)?.hostname : undefined;
-    return hostname !== undefined && (isLocalHost(hostname) || hostname === this.#publicUrl?.hostname);
+    const isLocal =
+      hostname !== undefined && (isLocalHost(hostname) || hostname === this.#publicUrl?.hostname);
+    if (isLocal) this.#knownHost = host;
+    return isLocal;
   }
 }
 
@@ -120,6 +126,7 @@ export class LocalRequests {
 function hostsOf({ headers, raw: { url = '' } }: FastifyRequest): string[] {
   const { host, ':authority': authority } = headers;
   const target = url.startsWith('/') || url === '*' ? undefined : (absoluteForm.exec(url)?.[1] ?? '');
+  if (target === undefined && authority === undefined) return host === undefined ? [] : [host];
   return [target, host, authority].flat().filter((each) => each !== undefined);
 }
 
