@@ -3,11 +3,10 @@ import { serviceEvents } from '../server/src/app/event.ts';
 import { allEvents, allMails } from '../server/src/app/event-list.ts';
 import { modules } from '../server/src/app/modules.ts';
 import type { EventKind } from '../server/src/identity/event.ts';
-import { titleOf } from './module-title.ts';
 
 /** Returns the page in Markdown. */
 export function eventReference(): string {
-  const groups = [{ name: 'service', events: Object.values<EventKind>(serviceEvents) }, ...modules].filter(
+  const groups = [{ title: 'Service', events: Object.values<EventKind>(serviceEvents) }, ...modules].filter(
     ({ events }) => events.length > 0,
   );
   const eventMails = new Set(allEvents.map(({ mail }) => mail));
@@ -37,9 +36,9 @@ export function eventReference(): string {
     '',
     'The column "email" names the [email](../guides/email.md) that the owner of the account gets each time. These emails belong to',
     `no event, or are not sent each time: ${otherMails.join(', ')}.`,
-    ...groups.flatMap(({ name, events }) => [
+    ...groups.flatMap(({ title, events }) => [
       '',
-      `## ${titleOf(name)}`,
+      `## ${title}`,
       '',
       '| name | vocabulary | outcome | facts | email | what happened |',
       '|---|---|---|---|---|---|',

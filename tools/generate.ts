@@ -26,7 +26,6 @@ import { eventReference } from './event-reference.ts';
 import { assembledPages, removeLostPictures } from './feature-pages.ts';
 import { hashReference } from './hash-reference.ts';
 import { httpReference, type ListedRoute } from './http-reference.ts';
-import { titleOf } from './module-title.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -148,9 +147,9 @@ function configurationManual(): string {
     const heading = headings[name];
     return [...(heading === undefined ? [] : beginSection(heading)), optionLine(row)];
   });
-  const ofModules = modules.flatMap(({ name, options }) => {
+  const ofModules = modules.flatMap(({ title, options }) => {
     const rows = Object.values(options);
-    return rows.length === 0 ? [] : [...beginSection(titleOf(name)), ...rows.map(optionLine)];
+    return rows.length === 0 ? [] : [...beginSection(title), ...rows.map(optionLine)];
   });
   return [
     '# Configuration',

@@ -14,7 +14,7 @@ export interface ControlGroups {
   readonly remove: () => void;
 }
 
-/** Makes groups of equal weight below the root; returns the reason if the system or the user's rights do not allow it. */
+/** Makes groups of equal weight below the root, or returns why that is not possible. */
 export function makeControlGroups(): ControlGroups | { readonly skipped: string } {
   const root = rootOfCpu();
   if (root === undefined) return { skipped: 'the system has no control groups for the processor' };

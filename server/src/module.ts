@@ -142,6 +142,8 @@ interface CommandParts<Options> extends Pick<Core['context'], 'db' | 'clock'>, P
 interface Definition<Given extends Core, Table extends OptionTable> {
   /** The name of its folder. */
   readonly name: string;
+  /** Its title in the reference. The default is its name in words. */
+  readonly title?: string;
   /** Its own options. */
   readonly options?: Table;
   /** Rejects combinations of values. */
@@ -182,6 +184,7 @@ interface Definition<Given extends Core, Table extends OptionTable> {
 /** A module as `app/modules.ts` lists it. */
 export interface Module {
   readonly name: string;
+  readonly title: string;
   /** Its own options. */
   readonly options: OptionTable;
   readonly check: OptionCheck<SharedOptions>;
@@ -206,6 +209,7 @@ export function module<Table extends OptionTable = NoOptions>(definition: Defini
 /** Declares a module of identity. It receives all rules and cannot be disabled. */
 export function identityModule<Table extends OptionTable = NoOptions>({
   name,
+  title = inWords(name),
   options,
   check = () => [],
   events = {},
@@ -225,6 +229,7 @@ export function identityModule<Table extends OptionTable = NoOptions>({
   // Safe casts: the service reads the options of all modules, so the values include those that this module declares.
   return {
     name,
+    title,
     options: options ?? {},
     check: check as Module['check'],
     events: Object.values(events),
@@ -239,4 +244,8 @@ export function identityModule<Table extends OptionTable = NoOptions>({
     isOn: isOn as Module['isOn'],
     build: build as Module['build'],
   };
+}
+
+function inWords(name: string): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}`;
 }

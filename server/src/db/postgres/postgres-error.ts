@@ -51,7 +51,7 @@ const remedies: readonly (readonly [when: RegExp, remedy: string])[] = [
   [/^(?:ENOENT|EACCES|EISDIR) /, 'Correct sslrootcert, sslcert or sslkey in DATABASE_URL'],
   [
     /does not support SSL/,
-    'Turn on ssl in its postgresql.conf, or write sslmode=disable if nobody can listen to this network',
+    'Turn on ssl in its postgresql.conf, or write sslmode=disable if you trust the network',
   ],
   [/^ERR_TLS_CERT_ALTNAME_INVALID\b/, 'Write a host that its certificate names into DATABASE_URL'],
   [/^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)\b/, 'Renew the certificate of the server, and check the clock'],

@@ -5,6 +5,7 @@ import { disposableEmailOptions } from './options.ts';
 
 export const disposableEmail = module({
   name: 'disposable-email',
+  title: 'Disposable email addresses',
   messages: new URL('./messages/', import.meta.url).href,
   options: disposableEmailOptions,
   isOn: ({ disposableEmails }) => disposableEmails === 'refused',

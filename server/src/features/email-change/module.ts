@@ -9,6 +9,7 @@ import { emailChangeRoutes, emailUndoRoutes } from './routes.ts';
 
 export const emailChange = module({
   name: 'email-change',
+  title: 'Change of address',
   messages: new URL('./messages/', import.meta.url).href,
   events: emailChangeEvents,
   mails: [emailChangeMail],

@@ -9,6 +9,7 @@ import { emailSignInOptions } from './options.ts';
 
 export const emailSignIn = module({
   name: 'email-sign-in',
+  title: 'Sign-in by email',
   messages: new URL('./messages/', import.meta.url).href,
   options: emailSignInOptions,
   events: emailSignInEvents,

@@ -15,6 +15,7 @@ import { checkClientsFile, registryOptions } from './registry/options.ts';
 
 export const declaration = {
   name: 'oidc',
+  title: 'OpenID provider',
   messages: new URL('./messages/', import.meta.url).href,
   migrations: [...clientMigrations, ...registryMigrations, ...grantMigrations, ...logoutMigrations],
   sealed: [sealedToken, sealedInteraction],

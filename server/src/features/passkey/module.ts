@@ -17,6 +17,7 @@ import { passkeyOptions } from './options.ts';
 
 export const passkey = module({
   name: 'passkey',
+  title: 'Passkeys',
   messages: new URL('./messages/', import.meta.url).href,
   migrations: passkeyMigrations,
   options: passkeyOptions,

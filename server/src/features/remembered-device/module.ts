@@ -7,6 +7,7 @@ import { rememberedDeviceOptions } from './options.ts';
 
 export const rememberedDevice = module({
   name: 'remembered-device',
+  title: 'Remembered devices',
   messages: new URL('./messages/', import.meta.url).href,
   options: rememberedDeviceOptions,
   isOn: ({ secondFactor, rememberedDeviceDays }) => secondFactor !== 'off' && rememberedDeviceDays > 0,

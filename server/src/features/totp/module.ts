@@ -12,6 +12,7 @@ import { totpSeed } from './schema.ts';
 
 export const totp = module({
   name: 'totp',
+  title: 'Authenticator apps',
   messages: new URL('./messages/', import.meta.url).href,
   migrations: totpMigrations,
   sealed: [totpSeed],

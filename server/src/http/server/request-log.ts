@@ -33,8 +33,8 @@ export function hasReason(request: IncomingMessage): boolean {
 }
 
 /**
- * Logs each request that fails, was refused by a redirect or changes something at level info, and successful reads at level debug. Of the rejections
- * of a flood it logs the first ones of each second, and then the number of the others.
+ * Logs each request that fails, was refused by a redirect or changes something at level info, and successful reads at
+ * level debug. Of the rejections of a flood it logs the first ones of each second, and then the number of the others.
  */
 export function logRequests(
   app: FastifyInstance,

@@ -9,6 +9,7 @@ import { checkAccountOptions, accountOptions } from './options.ts';
 
 export const account = identityModule({
   name: 'account',
+  title: 'Accounts',
   options: accountOptions,
   check: checkAccountOptions,
   events: accountEvents,

@@ -7,6 +7,7 @@ import { detailsRoutes } from './routes.ts';
 
 export const details = identityModule({
   name: 'details',
+  title: 'Details of users',
   events: detailsEvents,
   build: ({ details: rule, pages, sessions }) => ({
     routes: [

@@ -3,4 +3,9 @@ import { identityModule } from '../../module.ts';
 import { factorEvents } from './event.ts';
 import { factorOptions } from './options.ts';
 
-export const factor = identityModule({ name: 'factor', options: factorOptions, events: factorEvents });
+export const factor = identityModule({
+  name: 'factor',
+  title: 'Second factors',
+  options: factorOptions,
+  events: factorEvents,
+});

@@ -71,7 +71,7 @@ export class SecondFactors {
     return this.#enabled.toSorted((a, b) => Number(a.isBackup) - Number(b.isBackup));
   }
 
-  /** What a request may require of a session: any second factor, or one of those that can be enrolled. */
+  /** A requirement of a request: any second factor, or one of those that can be enrolled. */
   get requirable(): readonly string[] {
     const names = this.#factors.filter(({ isBackup }) => !isBackup).map(({ name }) => name);
     return names.length === 0 ? [] : ['second', ...names];

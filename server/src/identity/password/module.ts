@@ -23,6 +23,7 @@ function forVisitors({ show, submit }: PageRoutes): readonly RouteSet[] {
 
 export const password = identityModule({
   name: 'password',
+  title: 'Passwords',
   options: passwordOptions,
   check: checkPasswordOptions,
   events: passwordEvents,

@@ -8,6 +8,7 @@ import { checkSessionOptions, sessionOptions } from './options.ts';
 
 export const session = identityModule({
   name: 'session',
+  title: 'Sessions',
   migrations: sessionMigrations,
   options: sessionOptions,
   check: checkSessionOptions,

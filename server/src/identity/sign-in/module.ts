@@ -8,6 +8,7 @@ import { signInOptions } from './options.ts';
 
 export const signIn = identityModule({
   name: 'sign-in',
+  title: 'Sign-in',
   migrations: signInMigrations,
   options: signInOptions,
   events: signInEvents,

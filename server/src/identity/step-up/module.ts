@@ -6,6 +6,7 @@ import { stepUpRoutes } from './routes.ts';
 
 export const stepUp = identityModule({
   name: 'step-up',
+  title: 'Step-up',
   events: stepUpEvents,
   build: ({ cookies, pages, plugs: { prompts, enrollments }, stepUp: rule }) => ({
     routes: [

@@ -3,4 +3,9 @@ import { identityModule } from '../../module.ts';
 import { tokenEvents } from './event.ts';
 import { tokenMigrations } from './migrations.ts';
 
-export const token = identityModule({ name: 'token', migrations: tokenMigrations, events: tokenEvents });
+export const token = identityModule({
+  name: 'token',
+  title: 'Tokens',
+  migrations: tokenMigrations,
+  events: tokenEvents,
+});
