@@ -1,6 +1,7 @@
 // Every page in every state, as used by people with low vision, without a mouse, in a right-to-left script, or on a
-// small screen: WCAG 2.2 A and AA as far as a program can check, and the best practices of axe. In French,
-// `accessibility.system.ts` runs axe in the first state of each page, `accessibility.long.ts` in every state.
+// small screen: WCAG 2.2 A and AA as far as a program can check, and the best practices of axe. `accessibility.system.ts` runs
+// axe in French in the first state of each page, and in dark mode wherever an element is of a kind that it has not seen.
+// `accessibility.long.ts` runs it in every state.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
@@ -85,11 +86,16 @@ const lookOver = `(async (standards, direction) => {
   for (const box of shut) box.open = false;
   return faults;
 })`;
+/** Runs in a page: returns the kinds of its elements, each with what it is in. The contrast of a text depends on them. */
+const readKinds = `(() => {
+  const kind = (one) => one.localName + '.' + one.className + (one.matches('[aria-current], [aria-invalid], :disabled') ? '!' : '');
+  return [...document.body.querySelectorAll('*')].map((one) => kind(one.parentElement) + ' > ' + kind(one));
+})()`;
 /** Runs in a page in dark mode: returns text that cannot be read. */
 const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['color-contrast'] }, resultTypes: ['violations'] })
   .then(({ violations }) => violations.flatMap(({ nodes }) => nodes.map(({ html, failureSummary }) => 'dark ' + html + failureSummary)))`;
 
-/** Declares the tests. @param inEveryState Whether axe runs in every state in French too. */
+/** Declares the tests. @param inEveryState Whether axe runs in every state in French and in dark mode too. */
 export function declareAccessibility({ inEveryState }: { readonly inEveryState: boolean }): void {
   describe('the accessibility of the pages', { concurrency: 2 }, () => {
     const venue = new Venue();
@@ -103,6 +109,8 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
       readonly seen: string[] = [];
       /** Pages that axe has seen in French. */
       readonly #seenInFrench = new Set<string>();
+      /** Kinds of elements that axe has seen in dark mode. */
+      readonly #seenInTheDark = new Set<string>();
 
       constructor(at: Visitor) {
         this.at = at;
@@ -115,10 +123,14 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
         const { page } = this.at;
         // The page that continues at an application leaves by itself.
         if ((await page.locator('meta[http-equiv=refresh]').count()) > 0) return;
-        await page.emulateMedia({ colorScheme: 'dark' });
-        const dark = await page.evaluate<string[]>(lookInTheDark);
-        await page.emulateMedia({ colorScheme: 'light' });
-        this.faults.push(...dark.map((fault) => `${state}: ${fault}`));
+        const kinds = await page.evaluate<string[]>(readKinds);
+        if (inEveryState || kinds.some((kind) => !this.#seenInTheDark.has(kind))) {
+          for (const kind of kinds) this.#seenInTheDark.add(kind);
+          await page.emulateMedia({ colorScheme: 'dark' });
+          const dark = await page.evaluate<string[]>(lookInTheDark);
+          await page.emulateMedia({ colorScheme: 'light' });
+          this.faults.push(...dark.map((fault) => `${state}: ${fault}`));
+        }
         await this.#chooseLanguage('fr');
         const { pathname } = new URL(page.url());
         const isNew = inEveryState || !this.#seenInFrench.has(pathname);

@@ -1,4 +1,7 @@
 // Drives a browser through every flow, and stops at each page in each of its states. Tests look at the pages on the way.
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { minuteMs } from '../../src/kit/clock.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import type { MessageValues } from '../../src/kit/language.ts';
@@ -19,8 +22,15 @@ export const tourEnvironment: Environment = {
 /** A password that the rule rejects, although it is long enough. */
 const guessable = 'aaaaaaaaaaaaaaaa';
 
-/** An application that answers with nothing, so that the browser stays on the page that leads there. */
-const application = 'http://localhost:9/app';
+/**
+ * Starts an application that answers with nothing, so that the browser stays on the page that leads there. It listens,
+ * because a browser whose requests are intercepted caches no file.
+ */
+async function startApplication(): Promise<Server> {
+  const application = createServer((_request, reply) => void reply.writeHead(204).end());
+  await once(application.listen(0, '127.0.0.1'), 'listening');
+  return application;
+}
 
 export type Look = (state: string) => Promise<void>;
 
@@ -39,15 +49,24 @@ export class Tour {
   }
 
   async go(): Promise<void> {
-    await this.#at.context.route(`${application}*`, (route) => route.fulfill({ status: 204 }));
-    this.#at.allow(new URL(application).origin);
+    const application = await startApplication();
+    try {
+      const { port } = application.address() as AddressInfo; // it listens on a port
+      await this.#walk(`http://localhost:${port}`);
+    } finally {
+      application.close();
+    }
+  }
+
+  async #walk(application: string): Promise<void> {
+    this.#at.allow(application);
     await this.#signIns();
     await this.#signUps();
     await this.#resets();
     await this.#account();
     await this.#ofFeatures();
     const address = hasFeature('email-change') ? await this.#addresses() : this.#email;
-    await this.#leaving();
+    await this.#leaving(`${application}/app`);
     const undo = await this.#factors(address);
     await this.#undos(address, undo);
     if (hasFeature('account-deletion')) await this.#closing(this.#email);
@@ -221,7 +240,7 @@ export class Tour {
     return wished;
   }
 
-  async #leaving(): Promise<void> {
+  async #leaving(application: string): Promise<void> {
     await this.#open(`/sign-out?return_to=${encodeURIComponent(application)}`, 'sign out');
     await this.#press('page.sign_out.act', 'to the application');
   }
