@@ -42,9 +42,9 @@ const authJs = 'server/src/features/oidc/test/auth-js.long.ts';
 const elsewhere: Readonly<Record<string, string>> = {
   'README.md # A tour with curl # console': 'server/test/readme.system.ts',
   'README.md # Integrate # js': 'server/test/integrate.system.ts',
-  'docs/guides/signing-keys.md # Rotate # sh': 'server/src/cli/cli.test.ts',
-  'docs/guides/signing-keys.md # After a compromise # sh': 'server/src/cli/cli.test.ts',
-  'docs/guides/signing-keys.md # After a compromise # sh 2': 'server/src/cli/cli.test.ts',
+  'docs/guides/signing-keys.md # Rotate # sh': 'server/test/journeys/commands.system.ts',
+  'docs/guides/signing-keys.md # After a compromise # sh': 'server/test/journeys/commands.system.ts',
+  'docs/guides/signing-keys.md # After a compromise # sh 2': 'server/test/journeys/commands.system.ts',
   'docs/reference/library.md # Fastify # js': 'server/test/package.system.ts',
   'docs/reference/library.md # Express # js': 'server/test/package.system.ts',
   'docs/reference/library.md # Node.js without a framework # js': 'server/test/package.system.ts',

@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Command } from 'commander';
 import { after, before, describe, test } from 'node:test';
-import type { Environment } from '../config/read-options.ts';
-import { minuteMs } from '../kit/clock.ts';
-import { requireEmailAddress } from '../user/email-address.ts';
-import { blocksOf } from '../../test/support/document.ts';
-import { memberOf } from '../../test/support/request.ts';
-import { CommandHost, runProgram, withoutPlace, type Outcome } from '../../test/support/program.ts';
-import { createData, serviceOn, temporaryFolder } from '../../test/support/running-service.ts';
-import type { ServiceProcess } from '../../test/support/service.ts';
-import { featureCommands } from '../app/open-core.ts';
-import { createProgram } from './cli.ts';
-import { lacks } from '../../test/support/feature.ts';
+import type { Environment } from '../../src/config/read-options.ts';
+import { minuteMs } from '../../src/kit/clock.ts';
+import { requireEmailAddress } from '../../src/user/email-address.ts';
+import { blocksOf } from '../support/document.ts';
+import { memberOf } from '../support/request.ts';
+import { CommandHost, runProgram, withoutPlace, type Outcome } from '../support/program.ts';
+import { createData, serviceOn, temporaryFolder } from '../support/running-service.ts';
+import type { ServiceProcess } from '../support/service.ts';
+import { featureCommands } from '../../src/app/open-core.ts';
+import { createProgram } from '../../src/cli/cli.ts';
+import { lacks } from '../support/feature.ts';
 
 /** The commands that these tests ran, without their varying arguments. */
 const ran = new Set<string>();
