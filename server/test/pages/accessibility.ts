@@ -86,10 +86,11 @@ const lookOver = `(async (standards, direction) => {
   for (const box of shut) box.open = false;
   return faults;
 })`;
-/** Runs in a page: returns the kinds of its elements, each with what it is in. The contrast of a text depends on them. */
+/** Runs in a page: returns the kinds of its visible elements, each with what it is in. The contrast of a text depends on them. */
 const readKinds = `(() => {
   const kind = (one) => one.localName + '.' + one.className + (one.matches('[aria-current], [aria-invalid], :disabled') ? '!' : '');
-  return [...document.body.querySelectorAll('*')].map((one) => kind(one.parentElement) + ' > ' + kind(one));
+  const seen = [...document.body.querySelectorAll('*')].filter((one) => one.checkVisibility());
+  return seen.map((one) => kind(one.parentElement) + ' > ' + kind(one));
 })()`;
 /** Runs in a page in dark mode: returns text that cannot be read. */
 const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['color-contrast'] }, resultTypes: ['violations'] })
