@@ -1,4 +1,4 @@
-// Runs the commands of the operator next to a running service, in this process; some as a program.
+// Runs the commands of the operator, most of them next to a running service: in one process, and some as a program.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -580,6 +580,10 @@ describe('doctor finds', () => {
   };
   const found = ({ findings }: { findings: Finding[] }, verdict: string): Finding[] =>
     findings.filter((finding) => finding.verdict === verdict);
+  const faultsOf = (result: { findings: Finding[] }): string =>
+    found(result, 'fault')
+      .map(({ says }) => says)
+      .join('\n');
 
   test('a file that others can read', async (t) => {
     const environment = { DATA_DIR: await temporaryFolder(t) };
@@ -637,12 +641,7 @@ describe('doctor finds', () => {
     writeFileSync(file, 'a letter to my grandmother', { mode: 0o600 });
     const result = await examine(environment);
     assert.equal(result.code, 1);
-    assert.match(
-      found(result, 'fault')
-        .map(({ says }) => says)
-        .join('\n'),
-      /is not a SQLite database/,
-    );
+    assert.match(faultsOf(result), /is not a SQLite database/);
     assert.equal(readFileSync(file, 'utf8'), 'a letter to my grandmother');
   });
 
@@ -655,12 +654,7 @@ describe('doctor finds', () => {
     }
     const result = await examine(environment);
     assert.equal(result.code, 1);
-    assert.match(
-      found(result, 'fault')
-        .map(({ says }) => says)
-        .join('\n'),
-      /session has version 999/,
-    );
+    assert.match(faultsOf(result), /session has version 999/);
     await Promise.all(
       ['serve', 'migrate', 'user list'].map((line) =>
         fails(

@@ -86,11 +86,15 @@ const lookOver = `(async (standards, direction) => {
   for (const box of shut) box.open = false;
   return faults;
 })`;
-/** Runs in a page: returns the kinds of its visible elements, each with what it is in. The contrast of a text depends on them. */
+/**
+ * Runs in a page: returns the kind of each visible element, on which its colors depend: the names, classes and ARIA
+ * attributes of the element and of all that it is in.
+ */
 const readKinds = `(() => {
-  const kind = (one) => one.localName + '.' + one.className + (one.matches('[aria-current], [aria-invalid], :disabled') ? '!' : '');
-  const seen = [...document.body.querySelectorAll('*')].filter((one) => one.checkVisibility());
-  return seen.map((one) => kind(one.parentElement) + ' > ' + kind(one));
+  const isOn = ({ name, value }) => name.startsWith('aria-') && value !== 'false';
+  const step = (one) => [one.localName, ...one.classList, ...[...one.attributes].filter(isOn).map(({ name }) => name)].join('.');
+  const kind = (one) => (one === document.body ? '' : kind(one.parentElement) + ' > ' + step(one));
+  return [...document.body.querySelectorAll('*')].filter((one) => one.checkVisibility()).map(kind);
 })()`;
 /** Runs in a page in dark mode: returns text that cannot be read. */
 const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['color-contrast'] }, resultTypes: ['violations'] })
