@@ -96,7 +96,9 @@ class Revisitor {
         this.faults.push(`${state}: ${how}: ${(error as Error).message}`);
       }
     };
-    const reply = await page.reload();
+    // The page that continues at an application leaves by itself, and an answer to that aborts a reload.
+    const isLeaving = (await page.locator('meta[http-equiv=refresh]').count()) > 0;
+    const reply = await (isLeaving ? page.goto(page.url()) : page.reload());
     await compare('reload', await this.#read());
     const bytes = gzipped((await reply?.body()) ?? '') + this.#assetBytes;
     const most = shown.address.startsWith('/sign-in ') ? maxSignInBytes : maxPageBytes;
@@ -106,8 +108,7 @@ class Revisitor {
       this.faults.push(...shifts.map((one) => `${state}: the layout shifts: ${one}`));
     }
 
-    // The page that continues at an application leaves by itself.
-    if ((await page.locator('meta[http-equiv=refresh]').count()) === 0) {
+    if (!isLeaving) {
       if (this.#goesBack) {
         await page.goBack();
         await page.goForward();
