@@ -84,13 +84,19 @@ describe('the message catalogs', () => {
   test('each message is used in the source', () => {
     const files = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', '**/test/**'] });
     const texts = files.map((file) => readFileSync(join(source, file), 'utf8')).join('\n');
+    const found = (pattern: RegExp): Set<string> => new Set(texts.match(pattern));
+    const words = found(/\w+/g);
+    const quoted = found(/'[\w.]+'/g);
+    const translated = found(/\bt\('[\w.]+'/g);
+    const begins = found(/`[\w.]+\$\{/g);
+    const ends = found(/\}[\w.]+`/g);
     // The key of a text of a mail or page is composed of the name and the part.
     const isUsed = (key: string): boolean => {
       const [group = '', name = '', what = ''] = key.split('.');
-      const whole = texts.includes(`'${key}'`) || texts.includes(`t('${key.slice(group.length + 1)}'`);
-      const parts = new RegExp(`\\b${name}\\b`).test(texts) && texts.includes(`}.${what}\``);
+      const whole = quoted.has(`'${key}'`) || translated.has(`t('${key.slice(group.length + 1)}'`);
+      const parts = words.has(name) && ends.has(`}.${what}\``);
       // Or of a code of something else: an event, a problem, a factor.
-      const isOne = texts.includes(`\`${group}.${name}.\${`);
+      const isOne = begins.has(`\`${group}.${name}.\${`);
       // Or it is a variant of a mail, named after a factor and the change.
       const isVariant = group === 'mail' && ['first_factor', 'factor_changed'].includes(name);
       return whole || isOne || isVariant || (what !== '' && parts);
