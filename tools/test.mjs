@@ -125,7 +125,7 @@ function largestFirst(jobs) {
   const [least = 0] = jobs
     .map(({ weight }) => weight)
     .toSorted((one, other) => other - one)
-    .slice(jobs.length >> 2);
+    .slice(Math.floor(jobs.length / 4));
   const isLarge = (/** @type {Job} */ { weight }) => weight > least;
   return [...jobs.filter(isLarge), ...jobs.filter((job) => !isLarge(job))];
 }
@@ -196,15 +196,15 @@ function end(id) {
   }
 }
 
-/** Files of the cache of compiled sources: several times those of the project and its dependencies. */
+/** Maximum number of files in the compile cache: several times those of one version of the project. */
 const maxCompiled = 20_000;
 
 /**
- * Lets all processes of the run, and the threads and programs that tests start, keep what they have compiled for the
- * next ones and the next run: to strip the types and to compile takes half of the time of a start.
+ * Sets the compile cache of Node.js for all processes of the run, and for the threads and programs that tests start.
+ * Stripping types and compiling takes half of the CPU time of a start.
  * @param {string} folder
  */
-function keepCompiled(folder) {
+function useCompileCache(folder) {
   // Tests copy the project to a new folder each time, whose files nothing uses again.
   if (existsSync(folder) && readdirSync(folder, { recursive: true }).length > maxCompiled)
     rmSync(folder, { recursive: true, force: true });
@@ -253,7 +253,7 @@ const jobs = largestFirst(jobsOf(chosen));
 if (jobs.length === 0) throw new Error(`The ${lane} lane has no such file`);
 const cache = path.join(root, '.cache');
 await mkdir(cache, { recursive: true });
-keepCompiled(path.join(cache, 'compiled'));
+useCompileCache(path.join(cache, 'compiled'));
 const folder = await mkdtemp(path.join(cache, 'lane-'));
 const startedAt = performance.now();
 process.stdout.write(`Test lane ${lane}: ${order}\n`);

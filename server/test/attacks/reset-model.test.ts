@@ -24,7 +24,7 @@ interface MailedToken {
   readonly token: string;
   readonly askedAt: number;
   readonly deliveredAt: number;
-  /** Whether it may have expired in an earlier step: the service removes it then, also if the clock is set back later. */
+  /** Whether it may have expired once: the service removes an expired token for good, even if the clock is set back. */
   mayBeGone: boolean;
 }
 

@@ -96,7 +96,7 @@ class Revisitor {
         this.faults.push(`${state}: ${how}: ${(error as Error).message}`);
       }
     };
-    // The page that continues at an application leaves by itself, and an answer to that aborts a reload.
+    // The page that continues at an application leaves by itself. Its navigation can abort a reload.
     const isLeaving = (await page.locator('meta[http-equiv=refresh]').count()) > 0;
     const reply = await (isLeaving ? page.goto(page.url()) : page.reload());
     await compare('reload', await this.#read());
