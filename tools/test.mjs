@@ -222,6 +222,15 @@ async function writeProgram(folder, { name, files, engines }) {
   return program;
 }
 
+/**
+ * Says how a process failed outside of its tests, and its last words, which are far above in the output.
+ * @param {string} program @param {{ exitCode?: number | null, signal?: string | null }} error @param {string[]} words
+ */
+function brokenProcess(program, { exitCode, signal }, words) {
+  const how = signal ? `by ${signal}` : `with code ${exitCode}`;
+  return [`${path.basename(program)} ended ${how}, outside of its tests:`, ...words.slice(-20)].join('\n  ');
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -260,9 +269,17 @@ process.stdout.write(`Test lane ${lane}: ${order}\n`);
 /** @type {(string | number | undefined)[][]} */
 const times = [];
 const count = { 'test:pass': 0, 'test:fail': 0 };
+/** What each process said outside of its tests. @type {Map<string, string[]>} */
+const said = new Map();
+/** The processes that failed outside of their tests. @type {string[]} */
+const broken = [];
 try {
   const programs = [];
-  for (const job of jobs) programs.push(await writeProgram(folder, job));
+  for (const job of jobs) {
+    const program = await writeProgram(folder, job);
+    programs.push(program);
+    said.set(program, []);
+  }
   const ended = new AbortController();
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
     process.prependOnceListener(signal, () => {
@@ -292,6 +309,10 @@ try {
         data.name,
       ]);
     }
+    if (type === 'test:stderr' || (type === 'test:diagnostic' && data.nesting === 0))
+      said.get(data.file ?? '')?.push(data.message.trimEnd());
+    if (type === 'test:fail' && said.has(data.name))
+      broken.push(brokenProcess(data.name, data.details.error, said.get(data.name) ?? []));
     reporter.write(event);
   }
   reporter.end();
@@ -302,6 +323,7 @@ try {
 const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
 const cpu = childCpuSeconds();
 const result = count['test:fail'] === 0 ? 'passed' : 'FAILED';
+for (const text of broken) process.stdout.write(`\n${text}\n`);
 process.stdout.write(
   `\nTest lane ${lane} ${result} in ${seconds} s${cpu === undefined ? '' : `, ${cpu.toFixed(1)} s of CPU`}; ${order}\n`,
 );

@@ -243,15 +243,12 @@ describe('hashing threads', () => {
   for (const count of [1, 2]) {
     test(`one of ${count} that dies fails only its own job as unavailable, and is replaced`, async () => {
       const hasher = new Hasher({ ...patient, cost: expensive, threads: count });
-      const { value: jobs, threads } = await threadsStartedBy(async () => {
-        const begun = Array.from({ length: 6 }, () => hasher.hash('x'));
-        void Promise.allSettled(begun);
-        return begun;
-      });
+      const { value, threads } = await threadsStartedBy(async () => ({
+        jobs: Promise.allSettled(Array.from({ length: 6 }, () => hasher.hash('x'))),
+      }));
       assert.equal(threads.length, count);
       await threads[0]?.terminate();
-      const outcomes = await Promise.allSettled(jobs);
-      const failed = outcomes.flatMap((outcome) =>
+      const failed = (await value.jobs).flatMap((outcome) =>
         outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
       );
       assert.equal(failed.length, 1);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { serviceOn } from '../support/running-service.ts';
 
 /** Longest life, in milliseconds, of a connection that never completes a request. */
@@ -37,10 +38,14 @@ test('disconnects a client that sends a request byte by byte within 15 seconds, 
     clearInterval(drip);
     return ms > longestMs ? `${what} lived for ${Math.round(ms)} ms` : undefined;
   });
-  const watch = setInterval(() => {
-    void fetch(baseUrl).then(({ status }) => assert.equal(status, 200));
-  }, 500);
-  const survivors = (await Promise.all(lives)).filter((life) => life !== undefined);
-  clearInterval(watch);
-  assert.deepEqual(survivors, []);
+  const over = new AbortController();
+  const watch = async (): Promise<void> => {
+    for (; !over.signal.aborted; await pause(500)) assert.equal((await fetch(baseUrl)).status, 200);
+  };
+  const ended = Promise.all(lives).finally(() => over.abort());
+  const [survivors] = await Promise.all([ended, watch()]);
+  assert.deepEqual(
+    survivors.filter((life) => life !== undefined),
+    [],
+  );
 });

@@ -34,14 +34,15 @@ class Walk<T> {
   #changed = Promise.withResolvers<void>();
 
   constructor(action: Action<T>, database: Database) {
-    this.ending = action(new Stepped(database, this)).then(
-      (value) => ({ value }),
-      (error: unknown) => ({ error }),
-    );
-    void this.ending.then(() => {
-      this.isDone = true;
-      this.#signalChange();
-    });
+    this.ending = action(new Stepped(database, this))
+      .then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      )
+      .finally(() => {
+        this.isDone = true;
+        this.#signalChange();
+      });
   }
 
   get isWaiting(): boolean {

@@ -59,5 +59,6 @@ async function host({ args, environment, input }: HostedCommand): Promise<Outcom
 }
 
 process.on('message', (command: HostedCommand) => {
-  void host(command).then((outcome) => process.send?.(outcome));
+  // oxlint-disable-next-line typescript/no-floating-promises -- an error ends this process, which its parent notices
+  host(command).then((outcome) => process.send?.(outcome));
 });

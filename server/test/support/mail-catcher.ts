@@ -37,14 +37,13 @@ export async function startMailCatcher(options: SMTPServerOptions = {}): Promise
     disabledCommands: ['STARTTLS', 'AUTH'],
     logger: false,
     onMailFrom: (_address, _session, done) => answer('MAIL', done),
-    onData(stream, session, done) {
+    onData(stream, session, reply) {
       const take = async (): Promise<void> => {
         const raw = await text(stream);
         const recipients = session.envelope.rcptTo.map(({ address }) => address);
         mails.push({ recipients, raw, parsed: await PostalMime.parse(raw) });
-        answer('end of data', done);
       };
-      void take();
+      take().then(() => answer('end of data', reply), reply);
     },
     ...options,
   });

@@ -165,7 +165,7 @@ export async function startService(
     createInterface({ input: child.stderr }).on('line', onLine);
     child.once('exit', (code) => reject(new Error(`The service ended with ${code}:\n${lines.join('\n')}`)));
     child.once('exit', () => clearTimeout(timer));
-    void once(child.stdout, 'data').then(() => clearTimeout(timer));
+    child.stdout.once('data', () => clearTimeout(timer));
   });
   const port = await started.catch((error: unknown) => {
     child.kill('SIGKILL'); // else it would keep the process of the tests alive

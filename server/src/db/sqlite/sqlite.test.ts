@@ -190,11 +190,11 @@ describe('a killed process with a SQLite file', () => {
         const script = startScript(open, url);
         await script.printed('begin');
         const end = { hasCome: false };
-        void script.ended.then(() => (end.hasCome = true));
+        const ended = script.ended.finally(() => (end.hasCome = true));
         while (!isNow(path) && !script.lines.includes('open') && !end.hasCome) await setImmediate();
         assert.ok(!end.hasCome, script.lines.join('\n'));
         script.kill();
-        await script.ended;
+        await ended;
         const db = await openDatabase(url, migratedModules);
         await db.run(insertUser, { email: 'a' });
         assert.deepEqual(await emails(db), ['a']);

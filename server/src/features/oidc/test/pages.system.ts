@@ -25,7 +25,7 @@ class Application {
   static async open(): Promise<Application> {
     const server = createServer((request, response) => {
       const { port } = server.address() as AddressInfo;
-      void text(request).then((body) => {
+      const show = (body: string): void => {
         const { pathname, search } = new URL(request.url ?? '/', 'http://path.invalid');
         const fields = new URLSearchParams(request.method === 'POST' ? body : search);
         response.setHeader('content-type', 'text/html');
@@ -37,7 +37,8 @@ class Application {
             .writeHead(303, { location: `http://localhost:${port}/arrived?${[...fields.keys()].join('&')}` })
             .end();
         else response.end(`<title>x</title><p>${request.method} ${[...fields.keys()].join(' ')}`);
-      });
+      };
+      text(request).then(show, () => response.destroy());
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     return new Application(server);
