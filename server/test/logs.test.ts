@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { AuditEvent } from '../src/audit/event.ts';
 import { createPerson, freshEmail, type Person } from './support/person.ts';
 import { reasonIn } from './support/traces.ts';
+import { exchange } from './support/raw-connection.ts';
 import { memberOf, send, type ContractRequest } from './support/request.ts';
 import { startService, testService, type ServiceProcess, type TestService } from './support/service.ts';
 
@@ -155,7 +155,7 @@ describe('the log', () => {
     ];
     const lines = await linesOf(async () => {
       for (const target of targets)
-        await sendRaw(
+        await exchange(
           port,
           `GET ${target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a\tb"}\r\nX-Forwarded-For: "}\r\nConnection: close\r\n\r\n`,
         );
@@ -271,13 +271,3 @@ describe('the audit record', () => {
       assert.equal(names.filter((one) => one === name).length, 1, names.join());
   });
 });
-
-/** Sends bytes and waits until the server closes the connection. */
-function sendRaw(port: number, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    socket.on('error', reject).on('close', () => resolve());
-    socket.resume();
-    socket.write(text);
-  });
-}

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import Fastify from 'fastify';
+import { exchange } from '../../../test/support/raw-connection.ts';
 import { testService, type TestService } from '../../../test/support/service.ts';
 import { responseClass } from './response.ts';
 import { secureReplies, securityHeaders } from './security-headers.ts';
@@ -81,11 +80,7 @@ describe('every reply has each security header once', () => {
 
   for (const [what, [status, request]] of Object.entries(requests)) {
     test(what, async () => {
-      const socket = connect({ host: '127.0.0.1', port });
-      let reply = '';
-      socket.setEncoding('latin1').on('data', (chunk) => (reply += chunk));
-      socket.write(request, 'latin1');
-      await once(socket, 'close');
+      const { text: reply } = await exchange(port, request);
       assert.match(reply, new RegExp(`^HTTP/1\\.1 ${status} `));
       assertSecured(reply);
       assert.equal(headersOf(reply)['server'], undefined);
