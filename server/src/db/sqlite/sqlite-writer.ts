@@ -9,6 +9,10 @@ export interface WriterRequest {
   readonly values: readonly SQLInputValue[];
   /** False for DDL and transaction control, which gain nothing from a prepared statement. */
   readonly prepared: boolean;
+  /** Its place in a transaction, if it is in one: the first request also begins it. */
+  readonly place?: 'first' | 'later';
+  /** True if a power failure may undo it: its commit is not flushed. */
+  readonly mayBeLost?: boolean;
 }
 
 /** The reply to a request. Replies have the order of the requests. */
@@ -51,7 +55,6 @@ function prepareFile(): void {
       if (database.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
         database.exec(`pragma application_id = ${applicationId}`);
       }
-      // FULL: each commit is flushed before its reply is sent, so that a power failure loses no acknowledged write.
       database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory');
       return;
     } catch (error) {
@@ -73,11 +76,28 @@ function prepare(text: string): StatementSync {
   return statement;
 }
 
+/** FULL: each commit is flushed before its reply is sent, so that a power failure loses no acknowledged write. */
+let isFlushing = true;
+
+function setFlushing(isWanted: boolean): void {
+  if (isWanted === isFlushing) return;
+  database.exec(`pragma synchronous = ${isWanted ? 'full' : 'normal'}`);
+  isFlushing = isWanted;
+}
+
+function execute({ text, values, prepared, place, mayBeLost }: WriterRequest): Record<string, unknown>[] {
+  setFlushing(mayBeLost !== true);
+  if (place === 'first') database.exec('begin immediate');
+  // After some faults SQLite has rolled back by itself: what follows must not be committed on its own.
+  if (place === 'later' && !database.isTransaction) throw new Error('The transaction was rolled back');
+  if (prepared) return prepare(text).all(...values);
+  database.exec(text);
+  return [];
+}
+
 function answer(request: WriterRequest): WriterReply {
   try {
-    if (request.prepared) return { rows: prepare(request.text).all(...request.values) };
-    database.exec(request.text);
-    return { rows: [] };
+    return { rows: execute(request) };
   } catch (error) {
     const { message, errcode } = error as { message: string; errcode?: number }; // node:sqlite throws such errors
     return { fault: { message, errcode: errcode ?? 0 } };

@@ -12,6 +12,8 @@ import type { CoreTables } from '../../../test/support/tables.ts';
 import { isProblem } from '../../kit/problem.ts';
 import type { Database } from '../database.ts';
 import { migratedModules } from '../../app/migrations.ts';
+import { applicationId } from './sqlite-file.ts';
+import { Writer } from './writer-thread.ts';
 import { connectDatabase, openDatabase, sqlitePath } from '../open-database.ts';
 import { statementsFor } from '../statement.ts';
 
@@ -110,6 +112,50 @@ describe('the SQLite writer', () => {
       rows.map((row) => row?.email),
       ['b', 'c'],
     );
+  });
+});
+
+describe('a transaction of SQLite', () => {
+  const opened = useDatabase('sqlite');
+
+  test('commits nothing that follows after SQLite has rolled it back', async () => {
+    const { database } = opened();
+    const work = database.transaction(async (tx) => {
+      await tx.run(insertUser, { email: 'a' });
+      await assert.rejects(
+        tx.execute('insert or rollback into users (email, email_key) select email, email_key from users'),
+      );
+      await assert.rejects(tx.run(insertUser, { email: 'b' }), /rolled back/);
+      await assert.rejects(tx.execute('create table leftover (id integer)'), /rolled back/);
+    });
+    await assert.rejects(work, /rolled back/);
+    assert.deepEqual(await emails(database), []);
+    await database.transaction((tx) => tx.execute('create table leftover (id integer)'));
+  });
+
+  test('commits nothing if it cannot begin, also of statements that were sent with the first', async () => {
+    const path = sqlitePath(opened().url) ?? '';
+    using direct = new DatabaseSync(path);
+    direct.exec('begin immediate');
+    const writer = new Writer({ path, busyTimeoutMs: 10, applicationId });
+    const create = (table: string, place: 'first' | 'later'): Promise<unknown> =>
+      writer.send({ text: `create table ${table} (id integer)`, values: [], prepared: false, place });
+    const sent = [create('one', 'first'), create('two', 'later')];
+    const [first, second] = await Promise.allSettled(sent);
+    direct.exec('rollback');
+    assert.match(String(first?.status === 'rejected' && first.reason), /locked/);
+    assert.match(String(second?.status === 'rejected' && second.reason), /rolled back/);
+    await assert.rejects(create('three', 'later'), /rolled back/);
+    await create('one', 'first');
+    await create('two', 'later');
+    await writer.close();
+    direct.exec('create table one (id integer); create table two (id integer)');
+  });
+
+  test('without a statement waits for no other process', async () => {
+    using direct = new DatabaseSync(sqlitePath(opened().url) ?? '');
+    direct.exec('begin immediate');
+    assert.equal(await opened().database.transaction(async () => 'done'), 'done');
   });
 });
 

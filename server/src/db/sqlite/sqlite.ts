@@ -6,7 +6,7 @@ import type { Database, Lookup, QueryBuilder, Statement } from '../database.ts';
 import { sqliteEngine } from '../engine.ts';
 import { applicationId, checkSqliteFile, openingFault, toSqliteError } from './sqlite-file.ts';
 import { CompiledStatements, compileOnce, type Compiled } from '../statement.ts';
-import type { WriterData } from './sqlite-writer.ts';
+import type { WriterData, WriterRequest } from './sqlite-writer.ts';
 import { Writer } from './writer-thread.ts';
 const { DatabaseSync } = process.getBuiltinModule('node:sqlite'); // as in sqlite-file.ts
 
@@ -25,6 +25,8 @@ const compiledStatements = new CompiledStatements(sqliteEngine);
 class SqliteTransaction implements Database {
   readonly engine = sqliteEngine;
   readonly #database: SqliteDatabase;
+  /** True once the first statement was sent, which begins the transaction: without one there is nothing to end. */
+  hasBegun = false;
   #fault: unknown;
 
   constructor(database: SqliteDatabase) {
@@ -38,7 +40,7 @@ class SqliteTransaction implements Database {
   }
 
   async run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]> {
-    return this.#record(this.#database.send(compiledStatements.of(statement), parameters));
+    return this.#send(compiledStatements.of(statement), parameters);
   }
 
   async first<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
@@ -54,11 +56,11 @@ class SqliteTransaction implements Database {
   }
 
   findAll<R extends { lookup_key: string }>(lookup: Lookup<R>, key: string): Promise<R[]> {
-    return this.#record(this.#database.send<R>(compiledStatements.ofLookup(lookup), { key }));
+    return this.#send(compiledStatements.ofLookup(lookup), { key });
   }
 
   async query<R, Tables>(build: QueryBuilder<R, Tables>): Promise<R[]> {
-    return this.#record(this.#database.send<R>(compileOnce(sqliteEngine, build), noParameters));
+    return this.#send(compileOnce(sqliteEngine, build), noParameters);
   }
 
   async now(): Promise<number> {
@@ -66,7 +68,7 @@ class SqliteTransaction implements Database {
   }
 
   async execute(text: string): Promise<void> {
-    await this.#record(this.#database.control(text));
+    await this.#record(this.#database.control(text, this.#nextPlace()));
   }
 
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
@@ -75,6 +77,16 @@ class SqliteTransaction implements Database {
 
   async close(): Promise<void> {
     throw new Error('A transaction cannot be closed; it ends when its function returns');
+  }
+
+  #send<R>(compiled: Compiled, parameters: object): Promise<R[]> {
+    return this.#record(this.#database.send<R>(compiled, parameters, { place: this.#nextPlace() }));
+  }
+
+  #nextPlace(): 'first' | 'later' {
+    const place = this.hasBegun ? 'later' : 'first';
+    this.hasBegun = true;
+    return place;
   }
 
   async #record<T>(answer: Promise<T>): Promise<T> {
@@ -121,11 +133,8 @@ class SqliteDatabase implements Database {
 
   note<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined> {
     return this.#enqueue(async () => {
-      // The thread answers in order, so these two need not be awaited. A new thread starts with FULL.
-      this.control('pragma synchronous = normal').catch(() => {});
-      const rows = this.send<R>(compiledStatements.of(statement), parameters);
-      this.control('pragma synchronous = full').catch(() => {});
-      return (await rows)[0];
+      const rows = await this.send<R>(compiledStatements.of(statement), parameters, { mayBeLost: true });
+      return rows[0];
     });
   }
 
@@ -159,16 +168,15 @@ class SqliteDatabase implements Database {
 
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
     return this.#enqueue(async () => {
-      await this.control('begin immediate');
+      const transaction = new SqliteTransaction(this);
       try {
-        const transaction = new SqliteTransaction(this);
         const result = await work(transaction);
         transaction.requireNoFault();
-        await this.control('commit');
+        if (transaction.hasBegun) await this.control('commit');
         return result;
       } catch (error) {
         // After some faults SQLite has already rolled back; the second rollback then fails, which has no effect.
-        await this.control('rollback').catch(() => {});
+        if (transaction.hasBegun) await this.control('rollback').catch(() => {});
         throw error;
       }
     });
@@ -182,18 +190,19 @@ class SqliteDatabase implements Database {
   }
 
   /** Sends one statement to the writer thread. Call it only from queued work. */
-  async send<R>(compiled: Compiled, parameters: object): Promise<R[]> {
-    const rows = await this.#writer.send({
-      text: compiled.text,
-      values: this.#bind(compiled, parameters),
-      prepared: true,
-    });
+  async send<R>(
+    compiled: Compiled,
+    parameters: object,
+    options: Pick<WriterRequest, 'place' | 'mayBeLost'> = {},
+  ): Promise<R[]> {
+    const values = this.#bind(compiled, parameters);
+    const rows = await this.#writer.send({ text: compiled.text, values, prepared: true, ...options });
     return rows as R[]; // the row type is inferred from the statement
   }
 
   /** Sends transaction control or DDL. Call it only from queued work. */
-  async control(text: string): Promise<void> {
-    await this.#writer.send({ text, values: [], prepared: false });
+  async control(text: string, place?: 'first' | 'later'): Promise<void> {
+    await this.#writer.send({ text, values: [], prepared: false, ...(place !== undefined && { place }) });
   }
 
   async #enqueue<T>(work: () => Promise<T>): Promise<T> {
