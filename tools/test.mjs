@@ -130,8 +130,8 @@ function largestFirst(jobs) {
   return [...jobs.filter(isLarge), ...jobs.filter((job) => !isLarge(job))];
 }
 
-/** Processes at a time, for two cores: those of the system lane often wait for browsers and other programs. @type {Record<string, number>} */
-const processes = { main: 3, system: 4, long: 1 };
+/** Processes at a time, for two cores: some tests wait for a timeout, a browser or another program. @type {Record<string, number>} */
+const processes = { main: 4, system: 4, long: 1 };
 
 /** A generator of numbers from 0 to 1, the same for the same seed (mulberry32). @param {number} seed */
 function randomFrom(seed) {
