@@ -83,8 +83,9 @@ describe('the log', () => {
     t.after(() => flooded.stop());
     const refused = async (): Promise<number> =>
       (await fetch(`${flooded.baseUrl}/sessions`, { method: 'DELETE' })).status;
-    const statuses = [];
-    for (let i = 0; i < 400; i += 1) statuses.push(await refused());
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i += 1)
+      statuses.push(...(await Promise.all(Array.from({ length: 50 }, () => refused()))));
     assert.ok(statuses.filter((status) => status === 429).length > 300);
     await pause(1100);
     await refused();
@@ -96,7 +97,7 @@ describe('the log', () => {
       };
     };
     // The log is written shortly after the reply.
-    for (let i = 0; i < 100 && count().logged + count().counted <= 300; i += 1) await pause(20);
+    for (let i = 0; i < 500 && count().logged + count().counted <= 300; i += 1) await pause(20);
     const { logged, counted } = count();
     assert.ok(logged < 300, `${logged} rejections have a line of their own`);
     assert.ok(

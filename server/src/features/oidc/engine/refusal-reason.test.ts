@@ -126,7 +126,7 @@ test('so has that of a browser whose application sent a wrong request, wherever 
   ): Promise<Readonly<Record<string, unknown>>> => {
     const from = service.lines.length;
     await (await ask()).text();
-    for (let i = 0; i < 100; i += 1) {
+    for (let i = 0; i < 500; i += 1) {
       const line = service.lines.slice(from).find((one) => one.includes(`"${path}"`));
       if (line !== undefined) return JSON.parse(line) as Readonly<Record<string, unknown>>;
       await pause(20);
