@@ -69,6 +69,6 @@ test('a second signal does not wait for a request that never ends', async (t) =>
   const asked = performance.now();
   service.child.kill('SIGTERM');
   assert.equal(await ended, 1);
-  assert.ok(performance.now() - asked < 2000);
+  assert.ok(performance.now() - asked < 8000);
   assert.equal(await reply, '');
 });

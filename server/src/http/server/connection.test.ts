@@ -163,7 +163,7 @@ test('a stop finishes pending requests, rejects new ones, and closes every conne
   const closed = app.close();
   await idle.closed;
   await silent.closed;
-  assert.ok(performance.now() - begun < 2000);
+  assert.ok(performance.now() - begun < 5000);
   half.socket.write('st: localhost\r\n\r\n');
   await half.closed;
   assert.match(half.read(), /^HTTP\/1\.1 503 /);
