@@ -14,7 +14,13 @@ import { createPerson, freshEmail, type Person } from './support/person.ts';
 import { reasonIn } from './support/traces.ts';
 import { exchange } from './support/raw-connection.ts';
 import { memberOf, send, type ContractRequest } from './support/request.ts';
-import { startService, testService, type ServiceProcess, type TestService } from './support/service.ts';
+import {
+  cheapMain,
+  startService,
+  testService,
+  type ServiceProcess,
+  type TestService,
+} from './support/service.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -23,7 +29,7 @@ describe('the log', () => {
   let service: ServiceProcess;
   before(async () => {
     const publicUrl = 'http://localhost:5000'; // else a request with the header of a proxy is rejected
-    service = await startService({ DATA_DIR: folder, LOG_LEVEL: 'debug', PUBLIC_URL: publicUrl });
+    service = await startService({ DATA_DIR: folder, LOG_LEVEL: 'debug', PUBLIC_URL: publicUrl }, cheapMain);
   });
   after(async () => {
     await service.stop();

@@ -1,4 +1,4 @@
-// A release is killed while it upgrades an older database. It leaves the old schema or the new one, with every account,
+// A release is killed while it upgrades an older database. It leaves a schema that it has committed, with every account,
 // and the next start finishes the work.
 import assert from 'node:assert/strict';
 import { fork, spawn, type ChildProcess } from 'node:child_process';
@@ -45,7 +45,10 @@ async function makeOld(url: string): Promise<void> {
   await database.close();
 }
 
-/** Asserts that the database has one of the two schemas and all accounts; returns true for the new schema. */
+/**
+ * Asserts that the database has one of the two schemas and all accounts; returns true for the new schema. On PostgreSQL it
+ * may have one in between: an index that is created concurrently follows a commit.
+ */
 async function assertEither(engine: EngineName, url: string): Promise<boolean> {
   if (engine === 'sqlite') assertWhole(url);
   const database = await connectDatabase(url);
@@ -53,7 +56,7 @@ async function assertEither(engine: EngineName, url: string): Promise<boolean> {
   const isOld = (await schemaDifferences(database, oldModules)).length === 0;
   const users = await database.query((sql) => sql.selectFrom('users').select('id'));
   await database.close();
-  assert.ok(isNew !== isOld);
+  if (engine === 'sqlite') assert.ok(isNew !== isOld);
   assert.equal(users.length, accounts);
   return isNew;
 }
@@ -135,7 +138,7 @@ export function declareUpgrades({
   );
 
   onEachEngine('an upgrade that is killed', (engine) => {
-    test('at a random moment leaves the old schema or the new one', async () => {
+    test('at a random moment leaves a schema from which the next upgrade goes on', async () => {
       for (let n = 0; n < kills; n += 1) {
         await withEmptyDatabase(engine, async (url) => {
           await makeOld(url);

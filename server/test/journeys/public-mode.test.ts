@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn as findToken } from '../support/mail-box.ts';
 import { startMailCatcher, type CaughtMail, type MailCatcher } from '../support/mail-catcher.ts';
-import { startService, type ServiceProcess } from '../support/service.ts';
+import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
 
 const email = 'Guillaume@holberton.test';
 const password = 'correct horse battery staple';
@@ -18,13 +18,14 @@ let service: ServiceProcess;
 before(async () => {
   catcher = await startMailCatcher();
   database = await freshDatabase('sqlite');
-  service = await startService({
+  const environment = {
     DATABASE_URL: database.url,
     DATA_DIR: database.url.replace(/^sqlite:/, '').replace(/\/[^/]+$/, ''),
     PUBLIC_URL: 'https://accounts.test',
     SMTP_URL: catcher.url,
     MAIL_FROM: 'Accounts <accounts@accounts.test>',
-  });
+  };
+  service = await startService(environment, cheapMain);
 });
 
 after(async () => {
