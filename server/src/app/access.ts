@@ -94,7 +94,7 @@ export class Access {
     routes: FastifyPluginAsync,
   ): Promise<void> {
     const { guards, requireCapacity, countRead } = this.#options;
-    await app.register(async (scope) => {
+    const plugin: FastifyPluginAsync = async (scope) => {
       scope.addHook('onRoute', (route) => {
         route.config = { ...route.config, ...mounted };
         if (mounted.isPage === true) route.schema = { ...route.schema, hide: true };
@@ -103,7 +103,9 @@ export class Access {
       });
       for (const guard of guards[mounted.access]) scope.addHook('onRequest', guard);
       await routes(scope, {});
-    });
+    };
+    // For a plugin without a name, Fastify searches all loaded modules.
+    await app.register(Object.assign(plugin, { [Symbol.for('fastify.display-name')]: 'mounted routes' }));
   }
 }
 

@@ -1,9 +1,9 @@
 // Runs in the writer thread, whose connection is the only one that changes the SQLite file. A commit blocks its thread
 // until the disk has the data, so it must not run on the thread that answers requests.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 
-/** A request to the thread. */
+/** A request to execute a statement. */
 export interface WriterRequest {
   readonly text: string;
   readonly values: readonly SQLInputValue[];
@@ -27,26 +27,20 @@ export interface WriterData {
   readonly applicationId: number;
 }
 
+/** A message to the thread: it opens a file, executes statements, and closes it, after which it can open another one. */
+export type WriterMessage = { readonly open: WriterData } | WriterRequest | 'close';
+
 /** Maximum number of cached prepared statements: more than the service uses frequently, and limits the memory. */
 const maxStatements = 200;
 
 if (parentPort === null) throw new Error('sqlite-writer.ts runs in a worker thread only');
 const port = parentPort;
-const { path, busyTimeoutMs, applicationId } = workerData as WriterData; // set by sqlite.ts, which starts this thread
 
 const busy = 5; // SQLITE_BUSY
 const retryMs = 20;
 
-const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-try {
-  prepareFile();
-} catch (error) {
-  database.close(); // leaves no WAL file next to a file that is rejected
-  throw error;
-}
-
 /** Marks a new file and switches to WAL. If two connections do so at the same time, SQLite refuses one without waiting. */
-function prepareFile(): void {
+function prepareFile(database: DatabaseSync, { applicationId, busyTimeoutMs }: WriterData): void {
   const latest = Date.now() + busyTimeoutMs;
   for (;;) {
     try {
@@ -64,51 +58,79 @@ function prepareFile(): void {
   }
 }
 
-const statements = new Map<string, StatementSync>();
+/** The connection that writes to an open file. */
+class OpenFile {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  /** FULL: each commit is flushed before its reply is sent, so that a power failure loses no acknowledged write. */
+  #isFlushing = true;
 
-function prepare(text: string): StatementSync {
-  let statement = statements.get(text);
-  if (statement === undefined) {
-    statement = database.prepare(text);
-    if (statements.size >= maxStatements) statements.clear();
-    statements.set(text, statement);
+  constructor(data: WriterData) {
+    const { path, busyTimeoutMs: timeout } = data;
+    this.#database = new DatabaseSync(path, { timeout, enableForeignKeyConstraints: true });
+    try {
+      prepareFile(this.#database, data);
+    } catch (error) {
+      this.close(); // leaves no WAL file next to a file that is rejected
+      throw error;
+    }
   }
-  return statement;
+
+  execute({ text, values, prepared, place, mayBeLost }: WriterRequest): Record<string, unknown>[] {
+    this.#setFlushing(mayBeLost !== true);
+    if (place === 'first') this.#database.exec('begin immediate');
+    // After some faults SQLite has rolled back by itself: what follows must not be committed on its own.
+    if (place === 'later' && !this.#database.isTransaction)
+      throw new Error('The transaction was rolled back');
+    if (prepared) return this.#prepare(text).all(...values);
+    this.#database.exec(text);
+    return [];
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #prepare(text: string): StatementSync {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.#database.prepare(text);
+      if (this.#statements.size >= maxStatements) this.#statements.clear();
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+
+  #setFlushing(isWanted: boolean): void {
+    if (isWanted === this.#isFlushing) return;
+    this.#database.exec(`pragma synchronous = ${isWanted ? 'full' : 'normal'}`);
+    this.#isFlushing = isWanted;
+  }
 }
 
-/** FULL: each commit is flushed before its reply is sent, so that a power failure loses no acknowledged write. */
-let isFlushing = true;
+let file: OpenFile | undefined;
 
-function setFlushing(isWanted: boolean): void {
-  if (isWanted === isFlushing) return;
-  database.exec(`pragma synchronous = ${isWanted ? 'full' : 'normal'}`);
-  isFlushing = isWanted;
+function perform(message: WriterMessage): Record<string, unknown>[] {
+  if (message === 'close') {
+    file?.close();
+    file = undefined;
+    return [];
+  }
+  if ('open' in message) {
+    file = new OpenFile(message.open);
+    return [];
+  }
+  if (file === undefined) throw new Error('No file is open');
+  return file.execute(message);
 }
 
-function execute({ text, values, prepared, place, mayBeLost }: WriterRequest): Record<string, unknown>[] {
-  setFlushing(mayBeLost !== true);
-  if (place === 'first') database.exec('begin immediate');
-  // After some faults SQLite has rolled back by itself: what follows must not be committed on its own.
-  if (place === 'later' && !database.isTransaction) throw new Error('The transaction was rolled back');
-  if (prepared) return prepare(text).all(...values);
-  database.exec(text);
-  return [];
-}
-
-function answer(request: WriterRequest): WriterReply {
+function answer(message: WriterMessage): WriterReply {
   try {
-    return { rows: execute(request) };
+    return { rows: perform(message) };
   } catch (error) {
-    const { message, errcode } = error as { message: string; errcode?: number }; // node:sqlite throws such errors
-    return { fault: { message, errcode: errcode ?? 0 } };
+    const { message: text, errcode } = error as { message: string; errcode?: number }; // node:sqlite throws such errors
+    return { fault: { message: text, errcode: errcode ?? 0 } };
   }
 }
 
-port.on('message', (request: WriterRequest | 'close') => {
-  if (request === 'close') {
-    database.close();
-    port.close();
-    return;
-  }
-  port.postMessage(answer(request));
-});
+port.on('message', (message: WriterMessage) => port.postMessage(answer(message)));

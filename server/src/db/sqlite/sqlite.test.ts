@@ -7,13 +7,14 @@ import { setImmediate } from 'node:timers/promises';
 import { sql as rawSql } from 'kysely';
 import { useDatabase, withDatabase, withEmptyDatabase } from '../../../test/support/engines.ts';
 import { source, startScript } from '../../../test/support/script.ts';
+import type { Worker } from 'node:worker_threads';
 import { threadsStartedBy } from '../../../test/support/thread.ts';
 import type { CoreTables } from '../../../test/support/tables.ts';
 import { isProblem } from '../../kit/problem.ts';
 import type { Database } from '../database.ts';
 import { migratedModules } from '../../app/migrations.ts';
 import { applicationId } from './sqlite-file.ts';
-import { Writer } from './writer-thread.ts';
+import { endIdleThreads, Writer } from './writer-thread.ts';
 import { connectDatabase, openDatabase, sqlitePath } from '../open-database.ts';
 import { statementsFor } from '../statement.ts';
 
@@ -39,6 +40,13 @@ async function pragma(db: Database, name: string): Promise<unknown> {
     sql.selectNoFrom(rawSql`(select * from ${rawSql.raw(`pragma_${name}`)})`.as('value')),
   );
   return row?.value;
+}
+
+/** Opens a database whose writer is a new thread. */
+async function openWithThread(url: string): Promise<{ db: Database; thread: Worker | undefined }> {
+  await endIdleThreads();
+  const { value: db, threads } = await threadsStartedBy(() => connectDatabase(url));
+  return { db, thread: threads[0] };
 }
 
 describe('the SQLite writer', () => {
@@ -69,8 +77,8 @@ describe('the SQLite writer', () => {
 
   test('has the same settings after its thread was replaced', async () => {
     const path = sqlitePath(opened().url) ?? '';
-    const { value: db, threads } = await threadsStartedBy(() => connectDatabase(`sqlite:${path}`));
-    await threads[0]?.terminate();
+    const { db, thread } = await openWithThread(`sqlite:${path}`);
+    await thread?.terminate();
     const values = await db.transaction(async (tx) => [
       await pragma(tx, 'synchronous'),
       await pragma(tx, 'foreign_keys'),
@@ -162,8 +170,7 @@ describe('a transaction of SQLite', () => {
 describe('a SQLite writer thread that dies', () => {
   test('fails the running writes as unavailable, and the next write works', () =>
     withDatabase('sqlite', async (_first, url) => {
-      const { value: db, threads } = await threadsStartedBy(() => connectDatabase(url));
-      const [writer] = threads;
+      const { db, thread } = await openWithThread(url);
       const begun = Promise.withResolvers<void>();
       const transaction = db.transaction(async (tx) => {
         await tx.run(insertUser, { email: 'lost' });
@@ -173,7 +180,7 @@ describe('a SQLite writer thread that dies', () => {
       const isRefused = assert.rejects(transaction, isUnavailable);
       const queued = db.run(insertUser, { email: 'queued' });
       await begun.promise;
-      await writer?.terminate();
+      await thread?.terminate();
       await isRefused;
       await queued;
       await db.run(insertUser, { email: 'next' });
@@ -183,10 +190,10 @@ describe('a SQLite writer thread that dies', () => {
 
   test('ends its transaction: the work does not continue in the next thread', () =>
     withDatabase('sqlite', async (_first, url) => {
-      const { value: db, threads } = await threadsStartedBy(() => connectDatabase(url));
+      const { db, thread } = await openWithThread(url);
       const transaction = db.transaction(async (tx) => {
         await tx.execute('create table first_half (id integer)');
-        await threads[0]?.terminate();
+        await thread?.terminate();
         await tx.execute('create table second_half (id integer)');
       });
       await assert.rejects(transaction, isUnavailable);
@@ -200,10 +207,85 @@ describe('a SQLite writer thread that dies', () => {
   test('does not affect reads or closing', () =>
     withDatabase('sqlite', async (first, url) => {
       await first.run(insertUser, { email: 'a' });
-      const { value: db, threads } = await threadsStartedBy(() => connectDatabase(url));
-      await threads[0]?.terminate();
+      const { db, thread } = await openWithThread(url);
+      await thread?.terminate();
       assert.deepEqual(await emails(db), ['a']);
       await db.close();
+    }));
+});
+
+describe('a SQLite writer thread whose file was closed', () => {
+  const selectOne = { text: 'select 1 as one', values: [], prepared: true };
+  const dataOf = (url: string) => ({ path: sqlitePath(url) ?? '', busyTimeoutMs: 10, applicationId });
+
+  test('writes to the next file, with the settings and statements of that file', () =>
+    withDatabase('sqlite', (_first, firstUrl) =>
+      withDatabase('sqlite', async (_second, secondUrl) => {
+        await endIdleThreads();
+        const insert = { text: 'insert into made (id) values (1)', values: [], prepared: true };
+        const { threads } = await threadsStartedBy(async () => {
+          for (const url of [firstUrl, secondUrl]) {
+            const writer = new Writer(dataOf(url));
+            await writer.send({ text: 'create table made (id integer)', values: [], prepared: false });
+            await writer.send({ ...insert, mayBeLost: true });
+            await writer.close();
+          }
+          const db = await connectDatabase(firstUrl);
+          assert.equal(await db.transaction((tx) => pragma(tx, 'synchronous')), 2);
+          await db.close();
+        });
+        assert.equal(threads.length, 1);
+        for (const url of [firstUrl, secondUrl]) {
+          using direct = new DatabaseSync(sqlitePath(url) ?? '');
+          assert.equal(direct.prepare('select count(*) as count from made').get()?.['count'], 1);
+        }
+      }),
+    ));
+
+  test('rolls back a transaction that was open, and answers nothing more', () =>
+    withDatabase('sqlite', async (_database, url) => {
+      const writer = new Writer(dataOf(url));
+      await writer.send({
+        text: 'create table half (id integer)',
+        values: [],
+        prepared: false,
+        place: 'first',
+      });
+      await writer.close();
+      await writer.close();
+      await assert.rejects(writer.send(selectOne), isUnavailable);
+      const next = new Writer(dataOf(url));
+      await next.send({ text: 'create table half (id integer)', values: [], prepared: false });
+      await next.close();
+    }));
+
+  test('is not used if it ends, or if its file could not be opened', () =>
+    withDatabase('sqlite', async (_database, url) => {
+      const { db, thread } = await openWithThread(url);
+      await db.close();
+      await thread?.terminate();
+      const faulty = new Writer({ ...dataOf(url), path: '/dev/null/none' });
+      await assert.rejects(faulty.send(selectOne), isUnavailable);
+      await faulty.close();
+      const writer = new Writer(dataOf(url));
+      assert.deepEqual(
+        (await writer.send(selectOne)).map((row) => row['one']),
+        [1],
+      );
+      await writer.close();
+    }));
+
+  test('does not keep the process alive', () =>
+    withDatabase('sqlite', async (_database, url) => {
+      const script = startScript(
+        `
+        import { connectDatabase } from '${source('db/open-database.ts')}';
+        for (let i = 0; i < 3; i += 1) await (await connectDatabase(process.argv[1])).close();
+        console.log('closed');`,
+        url,
+      );
+      await script.printed('closed');
+      await script.ended;
     }));
 });
 

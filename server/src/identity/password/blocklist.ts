@@ -42,7 +42,6 @@ export class Blocklist implements PasswordCheck {
   readonly finds = 'guessable';
   readonly #minRest: number;
   readonly #names: readonly string[];
-  #common: Promise<string> | undefined;
 
   constructor({ minLength, names }: BlocklistOptions) {
     this.#minRest = Math.ceil(minLength / 2);
@@ -52,7 +51,7 @@ export class Blocklist implements PasswordCheck {
   /** Returns why the password is rejected; `undefined` if it is accepted. */
   async reasonAgainst(password: string, email: string): Promise<string | undefined> {
     const folded = fold(password);
-    const common = await this.#commonPasswords();
+    const common = await commonPasswords(this.#minRest);
     const isCommon = (text: string): boolean => common.includes(`\n${text}\n`);
     if (isCommon(folded)) return 'is one of the passwords that everybody tries first';
     const words = [...this.#names, email.slice(0, maxEmailUnits)].flatMap(wordsOf);
@@ -63,25 +62,26 @@ export class Blocklist implements PasswordCheck {
     }
     return undefined;
   }
+}
 
-  /**
-   * The common passwords that are long enough to matter, one per line: 18,000 of 49,000, as one text of 170 kB, which
-   * is searched in some microseconds; an array of all of them would occupy 3 MB. So the package's file is read instead
-   * of imported, once, at the first use.
-   */
-  #commonPasswords(): Promise<string> {
-    this.#common ??= readCommonPasswords(this.#minRest).catch((error: unknown) => {
-      this.#common = undefined; // the next caller tries again
-      throw error;
-    });
-    return this.#common;
-  }
+/** By minimum length: the services of a process share them. */
+const commonTexts = new Map<number, Promise<string>>();
+
+/**
+ * The common passwords that are long enough to matter, one per line: 18,000 of 49,000, as one text of 170 kB, which is
+ * searched in some microseconds; an array of all of them would occupy 3 MB. So the package's file is read instead of
+ * imported, once, at the first use.
+ */
+function commonPasswords(minLength: number): Promise<string> {
+  const text = commonTexts.get(minLength) ?? readCommonPasswords(minLength);
+  commonTexts.set(minLength, text);
+  text.catch(() => commonTexts.delete(minLength)); // the next caller tries again
+  return text;
 }
 
 async function readCommonPasswords(minLength: number): Promise<string> {
   const source = import.meta.resolve('@zxcvbn-ts/language-common/src/passwords.json');
-  const text = await readFile(fileURLToPath(source), 'utf8');
-  const passwords = JSON.parse(text) as string[]; // the package's own file, whose version is pinned
+  const passwords = JSON.parse(await readFile(fileURLToPath(source), 'utf8')) as string[]; // of a pinned package
   return `\n${passwords.filter(({ length }) => length >= minLength).join('\n')}\n`;
 }
 
