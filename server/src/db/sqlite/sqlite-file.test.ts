@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import { source, startScript } from '../../../test/support/script.ts';
 import { migratedModules } from '../../app/migrations.ts';
 import { openDatabase } from '../open-database.ts';
 import { DatabaseRefused } from '../database.ts';
@@ -110,53 +111,47 @@ describe('rejects a path that cannot hold a database:', () => {
     assert.throws(() => checkSqliteFile(path), { name: 'DatabaseRefused', message: /cannot be created/ });
   });
 
-  test(
-    'a file without write permission',
-    { skip: process.platform === 'win32' && 'Windows has no such rights' },
-    () => {
-      const place = mkdtempSync(join(folder, 'rights-'));
-      const path = join(place, 'test.db');
-      writeFileSync(path, good);
-      chmodSync(path, 0o444);
-      for (const parent of [folder, place]) chmodSync(parent, 0o755);
-      withoutPrivileges(() =>
-        assert.throws(() => checkSqliteFile(path), {
-          name: 'DatabaseRefused',
-          message: /Check its owner and permissions/,
-        }),
-      );
-    },
-  );
+  /** What lacks permission in the folder of a database, the path of the database in it, and the message. */
+  const denied: Record<string, [place: string, mode: number, path: string, message: RegExp]> = {
+    'a file without permission to write': ['test.db', 0o444, 'test.db', /Check its owner and permissions/],
+    'a file without permission to read': ['test.db', 0o222, 'test.db', /Check its owner and permissions/],
+    'a WAL file without permission': ['test.db-wal', 0o444, 'test.db', /-wal .* owner and permissions of/],
+    'a folder without permission to write': ['', 0o555, 'test.db', /Check its owner and permissions/],
+    'a folder that cannot be created': ['', 0o555, 'data/test.db', /cannot be created/],
+  };
 
-  test(
-    'a folder that cannot be created',
-    { skip: process.platform === 'win32' && 'Windows has no such rights' },
-    () => {
-      const place = mkdtempSync(join(folder, 'rights-'));
-      chmodSync(place, 0o555);
-      for (const parent of [folder]) chmodSync(parent, 0o755);
-      withoutPrivileges(() =>
-        assert.throws(() => checkSqliteFile(join(place, 'data', 'test.db')), {
-          name: 'DatabaseRefused',
-          message: /cannot be created/,
-        }),
-      );
-    },
-  );
+  for (const [title, [place, mode, path, message]] of Object.entries(denied)) {
+    test(title, { skip: process.platform === 'win32' && 'Windows has no such rights' }, async () => {
+      const parent = mkdtempSync(join(folder, 'rights-'));
+      for (const file of ['test.db', 'test.db-wal']) {
+        writeFileSync(join(parent, file), good);
+        chmodSync(join(parent, file), 0o666);
+      }
+      for (const made of [folder, parent]) chmodSync(made, 0o755);
+      chmodSync(join(parent, place), mode);
+      assert.match(await refusalOf(join(parent, path)), message);
+    });
+  }
 });
 
 /** The id of an unprivileged user on most systems. */
 const unprivilegedId = 65_534;
 
-/** Runs synchronous work without the privileges of root, who may write everywhere. */
-function withoutPrivileges(work: () => void): void {
-  if (process.geteuid?.() !== 0) return work();
-  process.seteuid?.(unprivilegedId);
-  try {
-    work();
-  } finally {
-    process.seteuid?.(0);
-  }
+/** Returns how a path is refused to a process without the privileges of root, who may write everywhere. */
+async function refusalOf(path: string): Promise<string> {
+  const script = startScript(
+    `
+    import { checkSqliteFile } from '${source('db/sqlite/sqlite-file.ts')}';
+    if (process.geteuid() === 0) process.setuid(${unprivilegedId});
+    try {
+      checkSqliteFile(process.argv[1]);
+    } catch ({ name, message }) {
+      console.log(name, message);
+    }`,
+    path,
+  );
+  assert.equal(await script.ended, 0);
+  return script.lines.join('\n');
 }
 
 describe('a new file', () => {

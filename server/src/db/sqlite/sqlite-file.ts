@@ -11,7 +11,8 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { makeFolder, writeRemedy } from '../../kit/file.ts';
+import { pathToFileURL } from 'node:url';
+import { codeOf, makeFolder, writeRemedy } from '../../kit/file.ts';
 import { Problem } from '../../kit/problem.ts';
 import { DatabaseRefused, ReferenceViolation, UniqueViolation } from '../database.ts';
 
@@ -108,29 +109,56 @@ function requireAccess(path: string, fault: string, remedy: string): void {
  */
 function createFile(path: string): void {
   try {
-    closeSync(openSync(path, 'a', 0o600));
+    closeSync(openSync(path, 'ax', 0o600)); // never an existing file, see `isOwnFile`
   } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
     const remedy = writeRemedy(error, 'Check the owner and permissions of its folder.');
     throw new DatabaseRefused(`${path} cannot be created. ${remedy}`, { cause: error });
   }
 }
 
+/**
+ * Returns whether a file has the application id of the service. Reads it by SQLite: if this process had the database
+ * open, then closing any other descriptor of the file would release the locks of SQLite, and another process could
+ * remove the WAL file that is in use (https://www.sqlite.org/howtocorrupt.html §2.2).
+ */
+function isOwnFile(path: string): boolean {
+  const url = pathToFileURL(path);
+  url.searchParams.set('immutable', '1'); // takes no locks, reads no WAL file, and creates none
+  try {
+    using database = new DatabaseSync(url, { readOnly: true });
+    return database.prepare('pragma application_id').get()?.['application_id'] === applicationId;
+  } catch {
+    return false; // not a database
+  }
+}
+
 function checkHeader(path: string): void {
-  if (!statSync(path).isFile())
+  const stats = statSync(path);
+  if (!stats.isFile())
     throw new DatabaseRefused(`${path} is not a regular file. Set DATABASE_URL to a file.`);
+  requireAccess(
+    path,
+    `${path} cannot be opened for reading and writing.`,
+    'Check its owner and permissions.',
+  );
+  // An empty file contains no data that could be lost.
+  if (stats.size > 0 && !isOwnFile(path)) checkForeignHeader(path);
+}
+
+/** Checks the header of a file that no connection of this process has open. */
+function checkForeignHeader(path: string): void {
   const header = Buffer.alloc(headerBytes);
   let length: number;
   try {
-    const file = openSync(path, 'r+');
+    const file = openSync(path, 'r');
     length = readSync(file, header, 0, headerBytes, 0);
     closeSync(file);
   } catch (error) {
-    const remedy = writeRemedy(error, 'Check its owner and permissions.');
-    throw new DatabaseRefused(`${path} cannot be opened for reading and writing. ${remedy}`, {
+    throw new DatabaseRefused(`${path} cannot be read. ${writeRemedy(error, 'Check the disk.')}`, {
       cause: error,
     });
   }
-  if (length === 0) return; // an empty file contains no data that could be lost
   if (header.toString('latin1', 0, sqliteMagic.length) !== sqliteMagic) {
     throw new DatabaseRefused(
       `${path} is not a SQLite database. The file was not changed; set DATABASE_URL to another file.`,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { anyHash } from '../../../test/support/hashing.ts';
-import { statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -13,9 +13,10 @@ import type { CoreTables } from '../../../test/support/tables.ts';
 import { isProblem } from '../../kit/problem.ts';
 import type { Database } from '../database.ts';
 import { migratedModules } from '../../app/migrations.ts';
-import { applicationId } from './sqlite-file.ts';
+import { openDb } from '../../index.ts';
+import { applicationId, checkExistingFile, examineSqliteFile } from './sqlite-file.ts';
 import { endIdleThreads, Writer } from './writer-thread.ts';
-import { connectDatabase, openDatabase, sqlitePath } from '../open-database.ts';
+import { connectDatabase, migrateDatabase, openDatabase, sqlitePath } from '../open-database.ts';
 import { statementsFor } from '../statement.ts';
 
 const { statement } = statementsFor<CoreTables>();
@@ -288,6 +289,45 @@ describe('a SQLite writer thread whose file was closed', () => {
       await script.ended;
     }));
 });
+
+describe('a SQLite file that is open', () => {
+  const opened = useDatabase('sqlite');
+
+  /** What this process may do with the file while it has the database open. */
+  const uses: Record<string, (url: string, path: string) => unknown> = {
+    'opened again': async (url) => (await connectDatabase(url)).close(),
+    'opened again by the library': async (url) => (await openDb(url)).close(),
+    'migrated again': (url) => migrateDatabase(url, migratedModules),
+    'checked by a start': (_url, path) => checkExistingFile(path),
+    'examined for damage': (_url, path) => examineSqliteFile(path),
+  };
+
+  // Without its locks, another program could take the file for unused, and remove the WAL file.
+  for (const [title, use] of Object.entries(uses)) {
+    test(
+      `keeps its locks while it is ${title}`,
+      {
+        skip: !existsSync('/proc/locks') && 'only Linux lists the locks of files',
+      },
+      async () => {
+        const { database, url } = opened();
+        const path = sqlitePath(url) ?? '';
+        await database.run(insertUser, { email: 'a' });
+        assert.equal(locksOn(path), 1);
+        await use(url, path);
+        assert.equal(locksOn(path), 1);
+      },
+    );
+  }
+});
+
+/** Returns the number of locks on a file (Linux, proc_locks(5)). */
+function locksOn(path: string): number {
+  const inode = `:${statSync(path).ino} `;
+  return readFileSync('/proc/locks', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(inode)).length;
+}
 
 /** Returns the size of a file in bytes; -1 if it does not exist. */
 function sizeOf(path: string): number {
