@@ -85,7 +85,10 @@ describe('the log', () => {
   });
 
   test('does not grow with a flood: logs some of its rejections, and then the number of the others', async (t) => {
-    const flooded = await startService({ DATA_DIR: join(folder, 'flooded'), ADDRESS_LIMIT_PER_MINUTE: '10' });
+    const flooded = await startService(
+      { DATA_DIR: join(folder, 'flooded'), ADDRESS_LIMIT_PER_MINUTE: '10' },
+      cheapMain,
+    );
     t.after(() => flooded.stop());
     const refused = async (): Promise<number> =>
       (await fetch(`${flooded.baseUrl}/sessions`, { method: 'DELETE' })).status;

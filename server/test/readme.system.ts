@@ -20,12 +20,15 @@ test(
     assert.ok(steps.length >= 3, 'the transcript is read');
     for (const { command, output } of steps) {
       assert.match(command, /^curl /);
-      const { stdout } = spawnSync(command.replaceAll('localhost:5000', new URL(service.baseUrl).host), {
-        shell: true,
-        cwd: folder,
-        encoding: 'utf8',
-      });
-      assert.equal(stdout.trim(), output, command);
+      const send = (): string =>
+        spawnSync(command.replaceAll('localhost:5000', new URL(service.baseUrl).host), {
+          shell: true,
+          cwd: folder,
+          encoding: 'utf8',
+        }).stdout.trim();
+      let reply = send();
+      while (reply.includes('too_busy')) reply = send(); // as a user would, next to busy programs
+      assert.equal(reply, output, command);
     }
   },
 );

@@ -1,11 +1,10 @@
 // Tests the password rule and the keys of a built service.
 import assert from 'node:assert/strict';
-import { anyHash } from '../../test/support/hashing.ts';
+import { anyHash, sharedHasher } from '../../test/support/hashing.ts';
 import { after, before, describe, test } from 'node:test';
 import { isProblem } from '../kit/problem.ts';
 import { ConfigurationFault } from '../config/read-options.ts';
 import { readOptions } from './options.ts';
-import { hashPassword } from '../hash/hasher.ts';
 import { DB } from '../library/db.ts';
 import { testService, type TestService } from '../../test/support/service.ts';
 
@@ -62,7 +61,7 @@ describe('the password rule of the service', () => {
 
   test('does not apply at login, so that older passwords stay usable', async () => {
     const { auth, database } = open.core;
-    await new DB(database).addUser('old@example.org', await hashPassword('b4l0u'));
+    await new DB(database).addUser('old@example.org', await sharedHasher.hash('b4l0u'));
     assert.equal(await auth.validLogin('old@example.org', 'b4l0u'), true);
   });
 

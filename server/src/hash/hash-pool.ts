@@ -36,22 +36,26 @@ export interface HashPoolOptions {
   readonly maxWaitMs: number;
   /** A job without a result is rejected after this time, from its admission. */
   readonly maxTotalMs: number;
+  /** Niceness of the threads on Linux. */
+  readonly niceness: number;
 }
 
 export class HashPool {
   readonly #size: number;
   readonly #maxWaitMs: number;
   readonly #maxTotalMs: number;
+  readonly #niceness: number;
   readonly #threads = new Set<Thread>();
   readonly #idle: Thread[] = [];
   readonly #queue: Waiting[] = [];
   #meanJobMs = initialJobMs;
   #closed = false;
 
-  constructor({ threads, maxWaitMs, maxTotalMs }: HashPoolOptions) {
+  constructor({ threads, maxWaitMs, maxTotalMs, niceness }: HashPoolOptions) {
     this.#size = threads;
     this.#maxWaitMs = maxWaitMs;
     this.#maxTotalMs = maxTotalMs;
+    this.#niceness = niceness;
   }
 
   /** @throws {Problem} too_busy if a job would wait longer than the maximum. */
@@ -117,7 +121,8 @@ export class HashPool {
 
   #start(): Thread | undefined {
     if (this.#threads.size >= this.#size) return undefined;
-    const thread: Thread = { worker: new Worker(source, { execArgv: [] }), current: undefined, begunAt: 0 };
+    const worker = new Worker(source, { workerData: this.#niceness, execArgv: [] });
+    const thread: Thread = { worker, current: undefined, begunAt: 0 };
     this.#threads.add(thread);
     thread.worker.on('message', (reply: HashReply) => this.#settle(thread, reply));
     thread.worker.on('error', (error) => this.#removeThread(thread, error as Error)); // the event has the thrown error

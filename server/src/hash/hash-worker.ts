@@ -1,6 +1,6 @@
-// Runs in a hashing thread. It has the lowest priority, so that the thread that answers requests always runs first.
-import { setPriority, constants } from 'node:os';
-import { parentPort } from 'node:worker_threads';
+// Runs in a hashing thread. By default it has the lowest priority, so that the thread that answers requests runs first.
+import { getPriority, setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
 import { hashSync } from '@node-rs/argon2';
 import { argon2 } from './argon2-format.ts';
 import { readIn, UnreadableHash, type Check } from './stored-hash.ts';
@@ -39,7 +39,7 @@ const port = parentPort;
 
 if (process.platform === 'linux') {
   // On Linux each thread has its own priority; elsewhere this would lower that of the whole process.
-  setPriority(constants.priority.PRIORITY_LOW);
+  setPriority(Math.max(getPriority(), workerData as number)); // its niceness, set by hash-pool.ts
 }
 
 /** Returns the check of a stored hash. Code for formats other than argon2 is loaded at its first use. */

@@ -1,6 +1,6 @@
 // Hashes and verifies passwords on separate threads, and rejects jobs that would wait too long. Callers see one class;
 // threads and queue are internal.
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { Problem } from '../kit/problem.ts';
 import { secondMs } from '../kit/clock.ts';
 import { maxPasswordUnits } from '../kit/text/text-length.ts';
@@ -35,6 +35,8 @@ export interface HasherOptions {
    * a connection on which nothing is sent.
    */
   readonly maxTotalMs?: number;
+  /** Niceness of the threads on Linux, 0 to 19 (setpriority(2)). By default the lowest priority: requests run first. */
+  readonly niceness?: number;
 }
 
 const noMatch: Match = { matches: false };
@@ -55,9 +57,10 @@ export class Hasher {
     threads = availableParallelism(),
     maxWaitMs = 2 * secondMs,
     maxTotalMs = 6 * secondMs,
+    niceness = constants.priority.PRIORITY_LOW,
   }: HasherOptions = {}) {
     this.#cost = cost;
-    this.#pool = new HashPool({ threads, maxWaitMs, maxTotalMs });
+    this.#pool = new HashPool({ threads, maxWaitMs, maxTotalMs, niceness });
   }
 
   /** Starts the first thread, so that the first login need not wait for it. */

@@ -16,6 +16,7 @@ import {
   type BienvenueOptions,
   type Service,
 } from '../../src/index.ts';
+import { whenNotBusy } from '../support/hashing.ts';
 import { memberOf } from '../support/request.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 import { runJourney } from './contract-journey.ts';
@@ -187,7 +188,7 @@ test("an application's own routes know who is signed in", async (t) => {
     });
   host.get('/unguarded', async (request) => sessionOf(request));
   const auth = new Auth({ service });
-  const { id } = await auth.registerUser('ada@example.org', 'b4l0u');
+  const { id } = await whenNotBusy(() => auth.registerUser('ada@example.org', 'b4l0u'));
   const cookie = `session_id=${await auth.createSession('ada@example.org')}`;
   const html = { accept: 'text/html' };
   for (const url of ['/onRequest', '/preHandler']) {
@@ -224,8 +225,9 @@ test('a guarded route answers 503 while the database does not answer, without th
   await host.register(bienvenue, { service, home: false });
   for (const hook of ['onRequest', 'preHandler'])
     host.get(`/${hook}`, { [hook]: requireSession(service) }, async () => 'mine');
-  await new Auth({ service }).registerUser('ada@example.org', 'b4l0u');
-  const cookie = `session_id=${await new Auth({ service }).createSession('ada@example.org')}`;
+  const auth = new Auth({ service });
+  await whenNotBusy(() => auth.registerUser('ada@example.org', 'b4l0u'));
+  const cookie = `session_id=${await auth.createSession('ada@example.org')}`;
   await service.close();
   for (const url of ['/onRequest', '/preHandler']) {
     const reply = await host.inject({ url, headers: { cookie } });

@@ -4,10 +4,10 @@ import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isProblem } from '../../kit/problem.ts';
-import { hashPassword, Hasher } from '../../hash/hasher.ts';
+import { Hasher } from '../../hash/hasher.ts';
 import { DB } from '../../library/db.ts';
 import { requireEmailAddress, type AddressRule } from '../../user/email-address.ts';
-import { cheapHashing } from '../../../test/support/hashing.ts';
+import { cheapHashing, sharedHasher } from '../../../test/support/hashing.ts';
 import { freshEmail } from '../../../test/support/person.ts';
 import {
   assertProblem,
@@ -110,7 +110,7 @@ describe('DISPOSABLE_EMAILS', () => {
 
   /** An account that was registered before the option was set. */
   async function addOld(email: string): Promise<void> {
-    await new DB(service.core.database).addUser(email, await hashPassword(password));
+    await new DB(service.core.database).addUser(email, await sharedHasher.hash(password));
   }
 
   /** Everything that a request could leave in the database. */
