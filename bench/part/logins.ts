@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { defaultHashCost, type HashCost } from '../../server/src/hash/hasher.ts';
+import { defaultHashCost, type HashCost } from '../../server/src/hash/options.ts';
 import { runLoad, served } from '../load/plan.ts';
 import type { Run } from '../support/run.ts';
 import { medianOf, median } from '../support/statistics.ts';

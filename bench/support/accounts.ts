@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { migratedModules } from '../../server/src/app/migrations.ts';
 import { openDatabase } from '../../server/src/db/open-database.ts';
-import { defaultHashCost } from '../../server/src/hash/hasher.ts';
+import { defaultHashCost } from '../../server/src/hash/options.ts';
 
 export const password = 'a password of the benchmark';
 

@@ -2,7 +2,7 @@
 // understands.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { defaultHashCost } from '../../server/src/hash/hasher.ts';
+import { defaultHashCost } from '../../server/src/hash/options.ts';
 import { postForm, postJson, sessionCheck } from '../load/request.ts';
 import type { PlannedRequest } from '../load/plan.ts';
 import { emailOf, hashOfPassword, password, sessionOf, spread } from './accounts.ts';

@@ -6,7 +6,7 @@ import type { Keyring } from '../kit/keyring.ts';
 import { once } from '../kit/once.ts';
 import { rasterOf } from '../config/picture.ts';
 import type { Database } from '../db/database.ts';
-import { Hasher } from '../hash/hasher.ts';
+import { Hasher, type HasherOptions } from '../hash/hasher.ts';
 import type { PasswordHasher } from '../identity/context.ts';
 import { Audit, type Mac } from '../audit/audit.ts';
 import { PageAssets } from '../brand/page-assets.ts';
@@ -167,8 +167,10 @@ function buildCookies(
   });
 }
 
-function hasherFor({ options }: Configuration): PasswordHasher {
+/** Returns a hasher with the costs of the options. `limits` are those of a service by default. */
+export function hasherFor({ options }: Configuration, limits: HasherOptions = {}): PasswordHasher {
   return new Hasher({
+    ...limits,
     threads: options.hashThreads,
     cost: { memoryKib: options.hashMemoryKib, passes: options.hashPasses },
   });

@@ -6,12 +6,13 @@ import type { Environment } from '../config/read-options.ts';
 import { hasMigrations } from '../db/migrate.ts';
 import { connectDatabase, openDatabase, sqlitePath } from '../db/open-database.ts';
 import { DatabaseRefused, type Database } from '../db/database.ts';
+import { patientHashing } from '../hash/options.ts';
 import { checkKeys } from '../keys/open-keyring.ts';
 import { KeysRefused } from '../kit/keyring.ts';
 import { silentLog } from '../kit/log.ts';
 import type { Configuration, IdentityCore, Module } from '../module.ts';
 import { enterData } from '../operation/enter-data.ts';
-import { buildService } from './core.ts';
+import { buildService, hasherFor } from './core.ts';
 import { migratedModules } from './migrations.ts';
 import { modules } from './modules.ts';
 import { readOptions } from './options.ts';
@@ -72,7 +73,8 @@ export async function withCore<T>(
   work: (core: IdentityCore, options: Configuration['options']) => Promise<T>,
 ): Promise<T> {
   const { configuration, database } = await openData(environment);
-  const service = await buildService(configuration, database, silentLog);
+  const hasher = hasherFor(configuration, patientHashing);
+  const service = await buildService(configuration, database, silentLog, { hasher });
   try {
     return await work(service.core, configuration.options);
   } finally {

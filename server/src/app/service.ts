@@ -33,7 +33,7 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Test overrides. @internal */
+/** Overrides of tests; a command overrides the hasher. @internal */
 export interface TestOverrides {
   readonly clock?: Clock;
   /** Instead of the SMTP server of the options. */

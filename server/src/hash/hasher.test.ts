@@ -174,7 +174,7 @@ describe('verification without a readable hash', () => {
 
 describe('a flood of hashing jobs', () => {
   test('rejects immediately what cannot finish in time, finishes admitted jobs, and then admits new ones', async () => {
-    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 30 });
+    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 30, niceness: 0 });
     await hasher.warm();
     const order: string[] = [];
     const outcomes = await Promise.allSettled(
@@ -201,7 +201,7 @@ describe('a flood of hashing jobs', () => {
   });
 
   test('of jobs that were admitted together makes none wait longer than twice the maximum wait', async () => {
-    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 100 });
+    const hasher = new Hasher({ cost: expensive, threads: 1, maxWaitMs: 100, niceness: 0 });
     await hasher.warm();
     const startedAt = performance.now();
     const outcomes = await Promise.allSettled(
@@ -224,6 +224,7 @@ test('a hash that takes too long for a reply is rejected, and its thread then se
     threads: 1,
     maxWaitMs: 60_000,
     maxTotalMs: 50,
+    niceness: 0,
   });
   const busy = (error: unknown): boolean => isProblem(error, 'too_busy');
   await hasher.warm().catch(() => undefined); // starts the thread
@@ -238,6 +239,52 @@ test('a hash that takes too long for a reply is rejected, and its thread then se
       },
     );
   await hasher.close();
+});
+
+describe('the options of a hasher', () => {
+  const untyped = (value: unknown): never => value as never;
+  const numbers: Record<string, readonly [min: number, max: number]> = {
+    threads: [1, 1024],
+    maxWaitMs: [0, 3_600_000],
+    maxTotalMs: [1, 3_600_000],
+    niceness: [0, 19],
+    memoryKib: [8, 4_194_304],
+    passes: [1, 1000],
+  };
+
+  for (const [name, [min, max]] of Object.entries(numbers)) {
+    const isCost = name in cheap;
+    const make = (value: unknown) => async (): Promise<void> => {
+      const options = isCost ? { cost: { ...cheap, [name]: value } } : { [name]: value };
+      await new Hasher(untyped(options)).close();
+    };
+
+    test(`${name} is a whole number from ${min} to ${max}; another value is refused, and named`, async () => {
+      for (const value of [min, max]) await make(value)();
+      for (const value of [min - 1, max + 1, min + 0.5, NaN, Infinity])
+        await assert.rejects(make(value), {
+          name: 'RangeError',
+          message: `The option ${name} of Hasher must be a whole number from ${min} to ${max}, not ${value}`,
+        });
+      for (const value of ['2', {}, true])
+        await assert.rejects(
+          make(value),
+          new RegExp(`^TypeError: The option ${name} of Hash(?:er|Cost) must be a number`),
+        );
+    });
+  }
+
+  test('an unknown one, or an incomplete cost, is refused', () => {
+    for (const [options, message] of [
+      [{ memoryKib: 19_456 }, /^TypeError: Hasher has no option memoryKib\./],
+      [{ thread: 2 }, /^TypeError: Hasher has no option thread\. Did you mean threads\?/],
+      [{ cost: { memoryKiB: 8 } }, /^TypeError: HashCost has no option memoryKiB\. Did you mean memoryKib\?/],
+      [{ cost: { memoryKib: 8 } }, /^TypeError: HashCost needs passes/],
+      [{ cost: 7 }, /^TypeError: The option cost of Hasher must be an object/],
+      [null, /^TypeError: Hasher needs an object/],
+    ] as const)
+      assert.throws(() => new Hasher(untyped(options)), message);
+  });
 });
 
 describe('hashing threads', () => {

@@ -5,39 +5,11 @@ import { Problem } from '../kit/problem.ts';
 import { secondMs } from '../kit/clock.ts';
 import { maxPasswordUnits } from '../kit/text/text-length.ts';
 import { HashPool } from './hash-pool.ts';
+import { defaultHashCost, requireHasherOptions, type HashCost, type HasherOptions } from './options.ts';
 import type { Match } from './hash-worker.ts';
 import type { PasswordMatch } from './stored-hash.ts';
 
-export type { PasswordMatch };
-
-/** Cost of argon2id (RFC 9106 §3.1). */
-export interface HashCost {
-  /** Memory in KiB. */
-  readonly memoryKib: number;
-  /** Passes over the memory. */
-  readonly passes: number;
-}
-
-/**
- * The default cost, of the OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
- * @public The benchmarks use the same cost.
- */
-export const defaultHashCost: HashCost = { memoryKib: 19_456, passes: 2 };
-
-export interface HasherOptions {
-  readonly cost?: HashCost;
-  /** Number of hashing threads. The default is one per core, as they run at the lowest priority. */
-  readonly threads?: number;
-  /** Maximum wait for a thread in milliseconds; a job that would wait longer is rejected immediately. */
-  readonly maxWaitMs?: number;
-  /**
-   * Maximum time for a hash in milliseconds, with its wait. The default is below the time after which the server closes
-   * a connection on which nothing is sent.
-   */
-  readonly maxTotalMs?: number;
-  /** Niceness of the threads on Linux, 0 to 19 (setpriority(2)). By default the lowest priority: requests run first. */
-  readonly niceness?: number;
-}
+export type { HashCost, HasherOptions, PasswordMatch };
 
 const noMatch: Match = { matches: false };
 /** Format of the hashes that this service writes. PHP, Go and others write it as well. */
@@ -52,13 +24,19 @@ export class Hasher {
   readonly #pool: HashPool;
   #dummyHash: Promise<string> | undefined;
 
-  constructor({
-    cost = defaultHashCost,
-    threads = availableParallelism(),
-    maxWaitMs = 2 * secondMs,
-    maxTotalMs = 6 * secondMs,
-    niceness = constants.priority.PRIORITY_LOW,
-  }: HasherOptions = {}) {
+  /**
+   * @throws {TypeError} if an option is unknown or of another type.
+   * @throws {RangeError} if a number is out of its range.
+   */
+  constructor(options: HasherOptions = {}) {
+    requireHasherOptions(options);
+    const {
+      cost = defaultHashCost,
+      threads = availableParallelism(),
+      maxWaitMs = 2 * secondMs,
+      maxTotalMs = 6 * secondMs,
+      niceness = constants.priority.PRIORITY_LOW,
+    } = options;
     this.#cost = cost;
     this.#pool = new HashPool({ threads, maxWaitMs, maxTotalMs, niceness });
   }

@@ -4,9 +4,9 @@ import { inspect } from 'node:util';
 import { engineNames, withDatabase } from '../../test/support/engines.ts';
 import { anyHash, sharedHasher } from '../../test/support/hashing.ts';
 import { hashPassword } from '../hash/hasher.ts';
+import { requireMembers } from '../kit/text/members.ts';
 import { Auth } from './auth.ts';
 import { DB } from './db.ts';
-import { requireMembers } from './members.ts';
 import { openDb, openService } from './open.ts';
 
 /** Values that a program without types may pass. */

@@ -1,8 +1,9 @@
 import { isProblem } from '../../src/kit/problem.ts';
+import { patientHashing } from '../../src/hash/options.ts';
 import { Hasher, type HasherOptions } from '../../src/hash/hasher.ts';
 
 /** No job is rejected because of time, and the threads get as much of a core as busy programs next to the tests. */
-export const patient: HasherOptions = { maxWaitMs: 60_000, maxTotalMs: 120_000, niceness: 0 };
+export const patient: HasherOptions = patientHashing;
 
 /** The minimum of argon2: a thousandth of the real cost. */
 export const cheapHashing: HasherOptions = {

@@ -6,9 +6,11 @@ import { migratedModules } from '../../src/app/migrations.ts';
 import { readOptions } from '../../src/app/options.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
+import { Hasher } from '../../src/hash/hasher.ts';
 import { silentLog } from '../../src/kit/log.ts';
 import type { IdentityCore } from '../../src/module.ts';
 import { freshDatabase, type EngineName } from './engines.ts';
+import { patient } from './hashing.ts';
 import { startService, type ServiceProcess } from './service.ts';
 import { cheapSigningKey } from './signing-keys.ts';
 
@@ -59,6 +61,7 @@ export async function createData(
   const database = await openDatabase(configuration.options.databaseUrl, migratedModules);
   const service = await buildService(configuration, database, silentLog, {
     createSigningKey: cheapSigningKey,
+    hasher: new Hasher(patient),
   });
   await fill(service.core);
   await service.close();

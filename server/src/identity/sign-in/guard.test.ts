@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { FastifyRequest } from 'fastify';
+import { Problem } from '../../kit/problem.ts';
 import { codeAt, decodeBase32 } from '../../../test/support/authenticator-app.ts';
 import { Browser } from '../../../test/support/browser.ts';
 import { onEachEngine } from '../../../test/support/engines.ts';
@@ -161,13 +162,16 @@ onEachEngine(needs('access levels over HTTP', 'totp', 'email-sign-in', 'email-ch
   });
 });
 
+/** A hasher whose queue is always full. */
+class BusyHasher extends Hasher {
+  override requireCapacity(): void {
+    throw new Problem('too_busy', { retryAfterSeconds: 1 });
+  }
+}
+
 onEachEngine('a login while the hasher is busy', (engine) => {
   test('is rejected before its body is read, throttled like other floods', async (context: TestContext) => {
-    const service = await PublicService.start(
-      engine,
-      {},
-      { hasher: new Hasher({ ...cheapHashing, maxWaitMs: -1 }) },
-    );
+    const service = await PublicService.start(engine, {}, { hasher: new BusyHasher(cheapHashing) });
     try {
       const refuse = context.mock.method(service.service.core.hooks.throttle, 'refuse');
       const reply = await service.send({
