@@ -11,7 +11,7 @@ import { openDb } from '../src/index.ts';
 import { contentsOf, everythingIn } from './support/contents.ts';
 import { freshDatabase, onEachEngine } from './support/engines.ts';
 import { Hasher } from '../src/hash/hasher.ts';
-import { realHashing } from './support/hashing.ts';
+import { realHashing, sharedHasher } from './support/hashing.ts';
 import { createPerson, freshEmail } from './support/person.ts';
 import { memberOf, send, sessionIdOf, type ContractRequest, type Reply } from './support/request.ts';
 import { testService, type TestService } from './support/service.ts';
@@ -230,7 +230,7 @@ onEachEngine('the faults of the original', (engine) => {
     try {
       for (const start of [1, 2, 3]) {
         const db = await openDb(url);
-        const auth = new Auth({ db });
+        const auth = new Auth({ db, hasher: sharedHasher });
         if (start === 1) await auth.registerUser('guillaume@holberton.io', 'b4l0u');
         assert.equal(await auth.validLogin('guillaume@holberton.io', 'b4l0u'), true, `at start ${start}`);
         await auth.close();
