@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { after, describe, test } from 'node:test';
 import { hashSync } from '@node-rs/argon2';
 import bcrypt from '@node-rs/bcrypt';
 import { patient, whenNotBusy } from '../../test/support/hashing.ts';
 import { source, startScript } from '../../test/support/script.ts';
-import { threadsStartedBy } from '../../test/support/thread.ts';
+import { threadsAt, threadsStartedBy } from '../../test/support/thread.ts';
 import { isProblem } from '../kit/problem.ts';
 import { Hasher, hashPassword } from './hasher.ts';
 
@@ -320,11 +320,7 @@ describe('hashing threads', () => {
     'run at the lowest priority, so that requests run first, or at the configured one',
     { skip: process.platform !== 'linux' && 'only Linux has priorities of threads' },
     async () => {
-      const threadsAt = (niceness: number): number =>
-        readdirSync('/proc/self/task').filter(
-          (id) => niceOf(readFileSync(`/proc/self/task/${id}/stat`, 'utf8')) === niceness,
-        ).length;
-      const own = niceOf(readFileSync('/proc/self/stat', 'utf8'));
+      const own = getPriority();
       const { niceness: _, ...limits } = patient;
       for (const [options, niceness] of [
         [limits, 19],
@@ -334,7 +330,7 @@ describe('hashing threads', () => {
         const hasher = new Hasher({ ...options, cost: cheap, threads: 2 });
         await Promise.all(Array.from({ length: 4 }, () => hasher.hash('x')));
         assert.equal(threadsAt(niceness) - before, 2);
-        assert.equal(niceOf(readFileSync('/proc/self/stat', 'utf8')), own);
+        assert.equal(getPriority(), own);
         await hasher.close();
       }
     },
@@ -359,8 +355,3 @@ describe('hashing threads', () => {
     assert.deepEqual(script.lines, ['$argon2id']);
   });
 });
-
-/** Returns the niceness from a line of proc_pid_stat(5): the 19th field. The second field, a name, may contain spaces. */
-function niceOf(stat: string): number {
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
-}

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 
@@ -14,5 +15,23 @@ export async function threadsStartedBy<T>(
     return { value, threads };
   } finally {
     process.off('worker', note);
+  }
+}
+
+/** Returns the number of threads of this process with a niceness (Linux). */
+export function threadsAt(niceness: number): number {
+  return readdirSync('/proc/self/task').filter((id) => niceOf(id) === niceness).length;
+}
+
+/**
+ * Returns the niceness of a thread, the 19th field of proc_pid_stat(5), or `undefined` if it has just ended. The second
+ * field, a name, may contain spaces.
+ */
+function niceOf(id: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/self/task/${id}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+  } catch {
+    return undefined;
   }
 }
