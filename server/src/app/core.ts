@@ -33,7 +33,7 @@ import { createIdentity, createPlugged, type Plugged } from '../identity/identit
 import type { Configuration, IdentityCore, Module } from '../module.ts';
 import { keyChangeRecorder } from './event.ts';
 import { modules as allModules } from './modules.ts';
-import type { BuiltModule, Service, TestOverrides } from './service.ts';
+import type { BuiltModule, Service, Overrides } from './service.ts';
 
 /**
  * Builds the service on an open database. `close()` of the service also closes the database.
@@ -43,7 +43,7 @@ export async function buildService(
   configuration: Configuration,
   database: Database,
   log: Log,
-  overrides: TestOverrides = {},
+  overrides: Overrides = {},
 ): Promise<Service> {
   const { options, isPublic } = configuration;
   const { clock = systemClock, modules: list = allModules } = overrides;
@@ -272,7 +272,7 @@ interface OutboxParts {
   readonly database: Database;
   readonly keyring: Keyring;
   readonly log: Log;
-  readonly overrides: TestOverrides;
+  readonly overrides: Overrides;
   readonly languages: Languages;
   readonly kinds: readonly MailKind[];
 }

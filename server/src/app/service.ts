@@ -33,8 +33,8 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Overrides of tests; a command overrides the hasher. @internal */
-export interface TestOverrides {
+/** What tests replace in a service, and a command its hasher. @internal */
+export interface Overrides {
   readonly clock?: Clock;
   /** Instead of the SMTP server of the options. */
   readonly mailTransport?: MailTransport;

@@ -1,5 +1,5 @@
 // Declares the input of the commands of the core.
-import type { TestOverrides } from '../app/service.ts';
+import type { Overrides } from '../app/service.ts';
 import type { CoreOptions } from '../config/options.ts';
 import type { Environment } from '../config/read-options.ts';
 import type { Database } from '../db/database.ts';
@@ -8,7 +8,7 @@ import type { Configuration, IdentityCore } from '../module.ts';
 /** Input of the program. */
 export interface ProgramInput {
   readonly environment: Environment;
-  readonly overrides?: TestOverrides;
+  readonly overrides?: Overrides;
 }
 
 /** Input of every command. */

@@ -50,8 +50,11 @@ const optionMembers: Members<HasherOptions> = {
   niceness: 'number',
 };
 
+/** An option that is a number. */
+type NumberName = keyof HashCost | Exclude<keyof HasherOptions, 'cost'>;
+
 /** The least and the largest value of each number. */
-const ranges: Readonly<Record<string, readonly [number, number]>> = {
+const ranges: Readonly<Record<NumberName, readonly [min: number, max: number]>> = {
   memoryKib: [8, 4 * 1_048_576], // the minimum of argon2 (RFC 9106 §3.1)
   passes: [1, 1000],
   threads: [1, 1024],
@@ -74,7 +77,7 @@ export function requireHasherOptions(options: HasherOptions): void {
       if (!(name in cost)) throw new TypeError(`HashCost needs ${name}`);
   }
   for (const [name, value] of Object.entries<number | undefined>({ ...limits, ...cost })) {
-    const [min = -Infinity, max = Infinity] = ranges[name] ?? [];
+    const [min, max] = ranges[name as NumberName]; // requireMembers knows no other name
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
     throw new RangeError(
       `The option ${name} of Hasher must be a whole number from ${min} to ${max}, not ${value}`,

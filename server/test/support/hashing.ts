@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isProblem } from '../../src/kit/problem.ts';
 import { patientHashing } from '../../src/hash/options.ts';
 import { Hasher, type HasherOptions } from '../../src/hash/hasher.ts';
@@ -25,6 +26,7 @@ export async function whenNotBusy<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (error) {
       if (!isProblem(error, 'too_busy')) throw error;
+      await pause(20); // so that the replies of the threads are read
     }
   }
 }

@@ -12,7 +12,7 @@ import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { buildService } from '../../src/app/core.ts';
-import { prepareStart, type Service, type TestOverrides } from '../../src/app/service.ts';
+import { prepareStart, type Service, type Overrides } from '../../src/app/service.ts';
 import { Auth } from '../../src/library/auth.ts';
 import type { IdentityCore } from '../../src/module.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -62,7 +62,7 @@ export interface TestService {
 }
 
 /** What a test replaces of the surroundings of a service. */
-export interface ServiceOverrides extends Omit<TestOverrides, 'clock'> {
+export interface ServiceOverrides extends Omit<Overrides, 'clock'> {
   /** Stands between the service and its database. */
   readonly watchDatabase?: (database: Database) => Database;
 }
