@@ -83,9 +83,9 @@ function shards(name, files, count, engines) {
   return jobs;
 }
 
-/** One process for each file. @param {string[]} files @returns {Job[]} */
+/** One process for each file, named after its path: files in different folders can have the same name. @param {string[]} files @returns {Job[]} */
 const alone = (files) =>
-  files.map((file) => ({ name: path.basename(file), files: [file], weight: sizeOf(file) }));
+  files.map((file) => ({ name: file.replaceAll('/', '.'), files: [file], weight: sizeOf(file) }));
 
 /** The processes of each lane, from the files that are in it. @type {Record<string, (chosen: (files: string[]) => string[]) => Job[]>} */
 const lanes = {
@@ -218,7 +218,7 @@ async function writeProgram(folder, { name, files, engines }) {
     ...(engines === undefined ? [] : [`process.env['TEST_ENGINES'] ??= '${engines}';`]),
     ...files.map((file) => `await import('${pathToFileURL(path.join(root, file)).href}');`),
   ];
-  await writeFile(program, `${lines.join('\n')}\n`);
+  await writeFile(program, `${lines.join('\n')}\n`, { flag: 'wx' }); // else two of one name would be the same process twice
   return program;
 }
 

@@ -36,8 +36,11 @@ async function smallProject(t, files) {
   for (const name of ['test.mjs', 'light-tests.mjs'])
     await copyFile(path.join(import.meta.dirname, name), path.join(project, 'tools', name));
   await writeFile(path.join(project, 'server/test/support/postgres-server.ts'), 'export {};\n');
-  for (const [name, content] of Object.entries(files))
-    await writeFile(path.join(project, 'server/test', name), `import test from 'node:test';\n${content}\n`);
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(project, 'server/test', name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, `import test from 'node:test';\n${content}\n`);
+  }
   return {
     compiled: path.join(project, '.cache/compiled'),
     /** Runs a lane of it to its end. @param {string[]} args */
@@ -138,6 +141,20 @@ test('a lane starts the largest files first, and the others in the order of the 
   }
   assert.notEqual((await readdir(compiled)).length, 0, 'its processes share what they have compiled');
 });
+
+for (const [lane, suffix] of Object.entries({ main: 'process.test.ts', system: 'system.ts', long: 'long.ts' }))
+  test(`the ${lane} lane runs each of its files once, also those of one name in different folders`, async (t) => {
+    const folders = ['', 'faults/', 'races/', 'races/faults/'];
+    const files = folders.map((folder) => [
+      `${folder}start.${suffix}`,
+      `test('start in ${folder}.', () => {});`,
+    ]);
+    const { run } = await smallProject(t, Object.fromEntries(files));
+    const { output, code } = await run(lane);
+    assert.equal(code, 0, output);
+    const titles = [...output.matchAll(/^✔ start in (\S*)\. /gm)].map(([, folder]) => folder);
+    assert.deepEqual(titles.toSorted(), folders.toSorted());
+  });
 
 test('a lane says at its end which process failed outside of its tests, and why', async (t) => {
   const { run } = await smallProject(t, {
