@@ -11,6 +11,7 @@ import { Auth } from '../../src/library/auth.ts';
 import { DB } from '../../src/library/db.ts';
 import { testClock } from '../support/clock.ts';
 import { onEachEngine, withDatabase } from '../support/engines.ts';
+import { sharedHasher } from '../support/hashing.ts';
 import { Stopwatch } from './stopwatch.ts';
 
 /** This many of a thousand actions may take longer, because the machine runs other programs as well. */
@@ -120,7 +121,11 @@ export function declareGrowth({ rows, events, longestMs }: Growth): void {
         const sealed = stopwatch.takeMs();
 
         clock.advance(31 * dayMs);
-        const auth = new Auth({ db: new DB(stopwatch, clock.now), clock: clock.now });
+        const auth = new Auth({
+          db: new DB(stopwatch, clock.now),
+          hasher: sharedHasher,
+          clock: clock.now,
+        });
         const outbox = new Outbox({
           database: stopwatch,
           clock: clock.now,

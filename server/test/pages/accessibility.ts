@@ -4,8 +4,8 @@
 // `accessibility.long.ts` runs it in every state.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import axe from 'axe-core';
 import type { Environment } from '../../src/config/read-options.ts';
+import { AxeServer } from '../support/axe.ts';
 import { hasFeature } from '../support/feature.ts';
 import { freshEmail } from '../support/person.ts';
 import { goodPassword, Site, Venue, Visitor, type Sitting } from '../support/visitor.ts';
@@ -104,8 +104,14 @@ const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['co
 export function declareAccessibility({ inEveryState }: { readonly inEveryState: boolean }): void {
   describe('the accessibility of the pages', { concurrency: 2 }, () => {
     const venue = new Venue();
-    before(() => venue.open());
-    after(() => venue.close());
+    let axe: AxeServer;
+    before(async () => {
+      [axe] = await Promise.all([AxeServer.open(), venue.open()]);
+    });
+    after(async () => {
+      axe.close();
+      await venue.close();
+    });
 
     /** Faults of a walk, and the number of states that it saw. */
     class Inspector {
@@ -150,7 +156,7 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
         direction: 'ltr' | 'rtl' = 'ltr',
       ): Promise<void> {
         const { page } = this.at;
-        if (rules.length > 0) await page.evaluate(axe.source);
+        if (rules.length > 0) await axe.addTo(this.at);
         const faults = await page.evaluate<string[]>(
           `${lookOver}(${JSON.stringify([rules, direction]).slice(1, -1)})`,
         );
@@ -172,7 +178,7 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
         title,
         venue.story(async (chromium) => {
           const site = await Site.open(environment);
-          // axe is injected into the page past its policy.
+          // The policy of the page forbids axe.
           const at = await Visitor.sitDown(chromium, site, { viewport: narrow, bypassCSP: true, ...sitting });
           try {
             const inspector = new Inspector(at);
