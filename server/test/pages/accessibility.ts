@@ -132,8 +132,7 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
         if (state === 'theme') return; // a tool of developers, whose frames hold the other pages
         await this.#lookIn(state, standards);
         const { page } = this.at;
-        // The page that continues at an application leaves by itself.
-        if ((await page.locator('meta[http-equiv=refresh]').count()) > 0) return;
+        if (await this.at.isLeaving()) return;
         const kinds = await page.evaluate<string[]>(readKinds);
         if (inEveryState || kinds.some((kind) => !this.#seenInTheDark.has(kind))) {
           for (const kind of kinds) this.#seenInTheDark.add(kind);
@@ -142,12 +141,12 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
           await page.emulateMedia({ colorScheme: 'light' });
           this.faults.push(...dark.map((fault) => `${state}: ${fault}`));
         }
-        await this.#chooseLanguage('fr');
+        await this.at.chooseLanguage('fr');
         const { pathname } = new URL(page.url());
         const isNew = inEveryState || !this.#seenInFrench.has(pathname);
         this.#seenInFrench.add(pathname);
         await this.#lookIn(`${state}, in French, right to left`, isNew ? standards : [], 'rtl');
-        await this.#chooseLanguage('en');
+        await this.at.chooseLanguage('en');
       }
 
       async #lookIn(
@@ -162,10 +161,6 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
         );
         this.seen.push(state);
         this.faults.push(...faults.map((fault) => `${state}: ${fault}`));
-      }
-
-      async #chooseLanguage(language: string): Promise<void> {
-        await this.at.pressOn(this.at.page.locator(`footer button[value="${language}"]`));
       }
     }
 

@@ -96,8 +96,7 @@ class Revisitor {
         this.faults.push(`${state}: ${how}: ${(error as Error).message}`);
       }
     };
-    // The page that continues at an application leaves by itself. Its navigation can abort a reload.
-    const isLeaving = (await page.locator('meta[http-equiv=refresh]').count()) > 0;
+    const isLeaving = await this.#at.isLeaving(); // its navigation can abort a reload
     const reply = await (isLeaving ? page.goto(page.url()) : page.reload());
     await compare('reload', await this.#read());
     const bytes = gzipped((await reply?.body()) ?? '') + this.#assetBytes;
@@ -117,9 +116,9 @@ class Revisitor {
       // Neither language nor scripts make a difference to the other; a check in one of the two setups is enough.
       // A missing page has no address of ours, to which the choice of a language could return.
       if (!this.#at.hasScripts && state !== 'not found') {
-        await this.#chooseLanguage('fr');
+        await this.#at.chooseLanguage('fr');
         await compare('in French', await this.#read(), false);
-        await this.#chooseLanguage('en');
+        await this.#at.chooseLanguage('en');
         await compare('in English again', await this.#read());
       }
     }
@@ -138,10 +137,6 @@ class Revisitor {
 
   #read(): Promise<Shown> {
     return this.#at.page.evaluate<Shown>(readPage);
-  }
-
-  async #chooseLanguage(language: string): Promise<void> {
-    await this.#at.pressOn(this.#at.page.locator(`footer button[value="${language}"]`));
   }
 
   /** All rows, without the language of the account. */

@@ -249,6 +249,21 @@ export class Visitor {
     await Promise.all([loaded, what.click()]);
   }
 
+  /**
+   * Chooses the language at the end of the page. By a script, because the walks do it on each page: the first use of a
+   * locator takes as long as loading the page.
+   */
+  async chooseLanguage(language: string): Promise<void> {
+    const loaded = this.page.waitForEvent('load');
+    const press = `document.querySelector('footer button[value="${language}"]').click()`;
+    await Promise.all([loaded, this.page.evaluate(press)]);
+  }
+
+  /** Whether the page continues at an application by itself. */
+  isLeaving(): Promise<boolean> {
+    return this.page.evaluate<boolean>("document.querySelector('meta[http-equiv=refresh]') !== null");
+  }
+
   /** Asserts that the page has this title. */
   async sees(key: string, values: MessageValues = {}): Promise<void> {
     const heading = (await this.page.locator('h1').innerText()).trim();
