@@ -142,7 +142,11 @@ test('a lane starts the largest files first, and the others in the order of the 
   assert.notEqual((await readdir(compiled)).length, 0, 'its processes share what they have compiled');
 });
 
-for (const [lane, suffix] of Object.entries({ main: 'process.test.ts', system: 'system.ts', long: 'long.ts' }))
+for (const [lane, suffix] of Object.entries({
+  main: 'process.test.ts',
+  system: 'system.ts',
+  long: 'long.ts',
+}))
   test(`the ${lane} lane runs each of its files once, also those of one name in different folders`, async (t) => {
     const folders = ['', 'faults/', 'races/', 'races/faults/'];
     const files = folders.map((folder) => [

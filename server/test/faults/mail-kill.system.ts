@@ -22,9 +22,9 @@ const password = 'seven otters in a quiet river';
 /** How long a claim lasts: see leaseMs of the outbox. */
 const leaseMs = 5 * minuteMs;
 /** A registration takes some tenths of a second; waiting for the silent server would take 30 seconds. */
-const registrationMs = 5000;
+const registrationMs = 20_000;
 /** The service acts by itself every second; a busy machine gets this long, in milliseconds. */
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 /** In this time, in milliseconds, due mails are looked for at least one more time. */
 const anotherLookMs = 1500;
 

@@ -18,7 +18,7 @@ const root = join(import.meta.dirname, '../../..');
 const migrationFiles = ':(glob)server/src/**/migrations.ts';
 /** Older builds have a single list of migrations, and statements that read every column. */
 const firstFile = 'server/src/db/migration.ts';
-const startMs = 30_000;
+const startMs = 60_000;
 
 async function git(...args: readonly string[]): Promise<string> {
   return (await run('git', args, { cwd: root })).stdout.trim();

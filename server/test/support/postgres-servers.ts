@@ -15,7 +15,7 @@ import { freePort } from './free-port.ts';
 import type { Owner } from './running-service.ts';
 
 const run = promisify(execFile);
-const startMs = 30_000;
+const startMs = 60_000;
 
 /** An installation of PostgreSQL: the oldest and the newest that the service is tested on. */
 export interface Installation {

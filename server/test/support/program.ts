@@ -40,7 +40,7 @@ export function withoutPlace(stderr: string): string {
 }
 
 /** Milliseconds after which a command counts as hanging. */
-const longestMs = 30_000;
+const longestMs = 120_000;
 
 /** Runs a command to its end. */
 export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Outcome> {
