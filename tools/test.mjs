@@ -269,9 +269,11 @@ process.stdout.write(`Test lane ${lane}: ${order}\n`);
 /** @type {(string | number | undefined)[][]} */
 const times = [];
 const count = { 'test:pass': 0, 'test:fail': 0 };
+/** Whether every file has a test to run. */
+const runsAll = values.pattern === undefined && process.env['TEST_ENGINES'] === undefined;
 /** What each process said outside of its tests. @type {Map<string, string[]>} */
 const said = new Map();
-/** The processes that failed outside of their tests. @type {string[]} */
+/** The processes that failed outside of their tests, and those that ran none. @type {string[]} */
 const broken = [];
 try {
   const programs = [];
@@ -313,6 +315,11 @@ try {
       said.get(data.file ?? '')?.push(data.message.trimEnd());
     if (type === 'test:fail' && said.has(data.name))
       broken.push(brokenProcess(data.name, data.details.error, said.get(data.name) ?? []));
+    // Node.js counts a file without tests as a test that passed.
+    if (type === 'test:pass' && said.has(data.name) && runsAll) {
+      count['test:fail'] += 1;
+      broken.push(`${path.basename(data.name)} ran no test`);
+    }
     reporter.write(event);
   }
   reporter.end();

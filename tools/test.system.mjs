@@ -160,6 +160,19 @@ for (const [lane, suffix] of Object.entries({
     assert.deepEqual(titles.toSorted(), folders.toSorted());
   });
 
+test('a lane fails if one of its files runs no test', async (t) => {
+  const { run } = await smallProject(t, {
+    'empty.system.ts': `if (process.env['NEVER']) test('never', () => {});`,
+    'skipped.system.ts': `test('skipped', { skip: 'for a reason' });`,
+    'good.system.ts': `test('good', () => {});`,
+  });
+  const { output, code } = await run('system');
+  assert.equal(code, 1);
+  assert.deepEqual(output.match(/\S+ ran no test/g), ['server.test.empty.system.ts.mjs ran no test']);
+  const some = await run('system', '--pattern', 'good');
+  assert.equal(some.code, 0, some.output);
+});
+
 test('a lane says at its end which process failed outside of its tests, and why', async (t) => {
   const { run } = await smallProject(t, {
     'late.system.ts': `test('begins', async () => void Promise.reject(new Error('too late')));`,
