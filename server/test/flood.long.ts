@@ -13,7 +13,7 @@ import { isProblem } from '../src/kit/problem.ts';
 import { makeScratchFolder } from './support/scratch.ts';
 import { sqlitePath } from '../src/db/open-database.ts';
 import { PublicService, sessionCookie } from './support/public-service.ts';
-import { cheapMain, startService, type ServiceProcess } from './support/service.ts';
+import { startService, type ServiceProcess } from './support/service.ts';
 
 const events = 100_000;
 const email = 'ada@example.org';
@@ -50,7 +50,7 @@ async function withService(
     ...environment,
   };
   // With cheap hashes: the limits are measured, not the hasher, which gives way to other programs.
-  const service = await startService(options, cheapMain);
+  const service = await startService(options);
   try {
     await work(service, join(folder, 'bienvenue.db'));
   } finally {

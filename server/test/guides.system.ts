@@ -13,7 +13,7 @@ import { entriesOf, without } from './support/feature.ts';
 import { blockOf, blocksOf, listPages, stepsOf, type CodeBlock } from './support/document.ts';
 import { sendTo, sessionIdOf } from './support/request.ts';
 import { runtimeEnvironment } from './support/runtime.ts';
-import { cheapMain, startService, type ServiceProcess } from './support/service.ts';
+import { startService, type ServiceProcess } from './support/service.ts';
 
 const root = join(import.meta.dirname, '../..');
 const main = join(root, 'server/src/main.ts');
@@ -157,7 +157,7 @@ let bin = '';
 const dataFolder = join(folder, 'data');
 
 before(async () => {
-  service = await startService({ DATA_DIR: dataFolder }, cheapMain);
+  service = await startService({ DATA_DIR: dataFolder });
   await sendTo(service.baseUrl, { method: 'POST', path: '/users', fields: account });
   await sendTo(service.baseUrl, { method: 'POST', path: '/sessions', fields: account });
   bin = join(folder, 'bin');

@@ -14,13 +14,7 @@ import { createPerson, freshEmail, type Person } from './support/person.ts';
 import { reasonIn } from './support/traces.ts';
 import { exchange } from './support/raw-connection.ts';
 import { memberOf, send, type ContractRequest } from './support/request.ts';
-import {
-  cheapMain,
-  startService,
-  testService,
-  type ServiceProcess,
-  type TestService,
-} from './support/service.ts';
+import { startService, testService, type ServiceProcess, type TestService } from './support/service.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -29,7 +23,7 @@ describe('the log', () => {
   let service: ServiceProcess;
   before(async () => {
     const publicUrl = 'http://localhost:5000'; // else a request with the header of a proxy is rejected
-    service = await startService({ DATA_DIR: folder, LOG_LEVEL: 'debug', PUBLIC_URL: publicUrl }, cheapMain);
+    service = await startService({ DATA_DIR: folder, LOG_LEVEL: 'debug', PUBLIC_URL: publicUrl });
   });
   after(async () => {
     await service.stop();
@@ -85,10 +79,7 @@ describe('the log', () => {
   });
 
   test('does not grow with a flood: logs some of its rejections, and then the number of the others', async (t) => {
-    const flooded = await startService(
-      { DATA_DIR: join(folder, 'flooded'), ADDRESS_LIMIT_PER_MINUTE: '10' },
-      cheapMain,
-    );
+    const flooded = await startService({ DATA_DIR: join(folder, 'flooded'), ADDRESS_LIMIT_PER_MINUTE: '10' });
     t.after(() => flooded.stop());
     const refused = async (): Promise<number> =>
       (await fetch(`${flooded.baseUrl}/sessions`, { method: 'DELETE' })).status;

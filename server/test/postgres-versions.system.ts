@@ -7,7 +7,7 @@ import { connectDatabase } from '../src/db/open-database.ts';
 import { History } from './faults/history.ts';
 import { installations, onServer, startPostgres } from './support/postgres-servers.ts';
 import { temporaryFolder } from './support/running-service.ts';
-import { cheapMain, startService } from './support/service.ts';
+import { startService } from './support/service.ts';
 
 for (const { version, binaries, skip } of installations)
   test(`the service and the benchmark run on PostgreSQL ${version}`, { skip }, async (t) => {
@@ -20,7 +20,7 @@ for (const { version, binaries, skip } of installations)
     assert.match(db.connectedBy ?? '', /, connected directly$/);
     await db.close();
     const environment = { DATABASE_URL: url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '1' };
-    const service = await startService(environment, cheapMain);
+    const service = await startService(environment);
     t.after(async () => void (await service.stop('SIGKILL')));
     const history = new History();
     for (let i = 0; i < 3; i += 1) await history.once(service.baseUrl);

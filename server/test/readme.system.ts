@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { blockOf, stepsOf } from './support/document.ts';
 import { temporaryFolder } from './support/running-service.ts';
-import { startService } from './support/service.ts';
+import { realMain, startService } from './support/service.ts';
 
 const page = 'README.md';
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
@@ -14,7 +14,7 @@ test(
   { skip: !hasCurl && 'There is no curl on this machine' },
   async (t) => {
     const folder = await temporaryFolder(t);
-    const service = await startService({ DATA_DIR: folder });
+    const service = await startService({ DATA_DIR: folder }, realMain);
     t.after(() => service.stop());
     const steps = stepsOf(blockOf(page, 'A tour with curl', 'console'));
     assert.ok(steps.length >= 3, 'the transcript is read');

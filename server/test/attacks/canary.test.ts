@@ -16,7 +16,7 @@ import { tokenIn } from '../support/mail-box.ts';
 import { startMailCatcher, type MailCatcher } from '../support/mail-catcher.ts';
 import { CommandHost, runProgram } from '../support/program.ts';
 import { serviceOn } from '../support/running-service.ts';
-import { cheapMain, type ServiceProcess } from '../support/service.ts';
+import type { ServiceProcess } from '../support/service.ts';
 
 const host = new CommandHost();
 after(() => host.close());
@@ -226,7 +226,7 @@ async function until<T>(find: () => T | undefined | Promise<T | undefined>): Pro
 
 /** A recorded service and a mail catcher that can be made to refuse mail for a while. */
 async function setStage(t: TestContext, engine: EngineName, own: Environment): Promise<Stage> {
-  const running = await serviceOn(t, engine, cheapMain);
+  const running = await serviceOn(t, engine);
   const environment = { ...running.environment, SECRET_KEY: '', ...own };
   return new Stage(environment, await running.start({ LOG_LEVEL: 'debug', ...environment }));
 }

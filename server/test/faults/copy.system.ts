@@ -6,12 +6,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import { serviceOn, temporaryFolder } from '../support/running-service.ts';
-import { cheapMain } from '../support/service.ts';
 import { History } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
 
 test('a copy made under load is intact, opens, and logs users in', async (t) => {
-  const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
+  const { start, environment } = await serviceOn(t, 'sqlite');
   const service = await start();
   const before = new History();
   for (let i = 0; i < 3; i += 1) await before.once(service.baseUrl);

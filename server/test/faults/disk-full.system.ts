@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { migratedModules } from '../../src/app/migrations.ts';
 import { DatabaseRefused } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/open-database.ts';
-import { cheapMain, startService } from '../support/service.ts';
+import { startService } from '../support/service.ts';
 import { History, sendRequest } from './history.ts';
 import { assertSound } from './soundness.ts';
 
@@ -60,7 +60,7 @@ test('a full disk rejects writes, does not affect sessions, is logged in a few l
     return t.skip(`no disk is filled: ${reason}`);
   }
   const url = `sqlite:${join(folder, 'accounts.db')}`;
-  const service = await startService({ DATABASE_URL: url, DATA_DIR: folder, LOG_LEVEL: 'info' }, cheapMain);
+  const service = await startService({ DATABASE_URL: url, DATA_DIR: folder, LOG_LEVEL: 'info' });
   t.after(async () => {
     await service.stop('SIGKILL');
     spawnSync('umount', [folder]);

@@ -11,7 +11,7 @@ import {
   type PostgresPair,
 } from '../support/postgres-servers.ts';
 import { temporaryFolder, type Owner } from '../support/running-service.ts';
-import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
+import { startService, type ServiceProcess } from '../support/service.ts';
 import { tcpSwitch } from '../support/tcp-switch.ts';
 import { sendRequest } from './history.ts';
 
@@ -52,7 +52,7 @@ class SignIns {
 /** Starts the service with accounts. */
 async function startOn(t: Owner, url: string): Promise<ServiceProcess> {
   const environment = { DATABASE_URL: url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '1' };
-  const service = await startService(environment, cheapMain);
+  const service = await startService(environment);
   t.after(async () => void (await service.stop('SIGKILL')));
   for (const email of people) {
     const reply = await sendRequest(service.baseUrl, 'POST', '/users', { fields: { email, password } });

@@ -3,7 +3,6 @@ import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serviceOn } from '../support/running-service.ts';
-import { cheapMain } from '../support/service.ts';
 import { History } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
 
@@ -18,7 +17,7 @@ const withOutbox = { SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'accounts@exampl
 
 export function declareKills(kills: number): void {
   test(`${kills} kills under load lose no acknowledged action and leave no half of one`, async (t) => {
-    const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
+    const { start, environment } = await serviceOn(t, 'sqlite');
     const history = new History();
     for (let checked = 0, n = 0; n < kills; n += 1) {
       const service = await start(withOutbox);

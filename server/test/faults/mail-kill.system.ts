@@ -16,7 +16,6 @@ import { freshEmail } from '../support/person.ts';
 import { publicMode } from '../support/public-service.ts';
 import { sendTo } from '../support/request.ts';
 import { serviceOn } from '../support/running-service.ts';
-import { cheapMain } from '../support/service.ts';
 
 const password = 'seven otters in a quiet river';
 /** How long a claim lasts: see leaseMs of the outbox. */
@@ -58,7 +57,7 @@ interface Outcome {
 
 /** Kills the service while the server is silent at the step, and starts it again. */
 async function killAt(t: TestContext, engine: EngineName, step: SilentStep): Promise<Outcome> {
-  const { start, environment } = await serviceOn(t, engine, cheapMain);
+  const { start, environment } = await serviceOn(t, engine);
   const catcher = await startMailCatcher();
   t.after(catcher.close);
   const withMail = { ...publicMode, SMTP_URL: catcher.url };

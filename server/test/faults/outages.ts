@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { temporaryFolder } from '../support/running-service.ts';
-import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
+import { startService, type ServiceProcess } from '../support/service.ts';
 import { History, sendRequest } from './history.ts';
 import { startOwnPostgres, type OwnPostgres } from './own-postgres.ts';
 
@@ -29,7 +29,7 @@ const watcher = { email: 'watcher@example.org', password: 'watching' };
 async function setScene(t: TestContext): Promise<Scene> {
   const postgres = await startOwnPostgres(t);
   const environment = { DATABASE_URL: postgres.url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '2' };
-  const service = await startService(environment, cheapMain);
+  const service = await startService(environment);
   t.after(async () => void (await service.stop('SIGKILL')));
   assert.equal((await sendRequest(service.baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
   const cookie = (await sendRequest(service.baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';

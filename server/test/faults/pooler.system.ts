@@ -11,7 +11,7 @@ import { isProblem } from '../../src/kit/problem.ts';
 import { engineNames, freshDatabase } from '../support/engines.ts';
 import { pgBouncer, startPgBouncer, type PgBouncerOptions } from '../support/pgbouncer.ts';
 import { temporaryFolder } from '../support/running-service.ts';
-import { cheapMain, startService } from '../support/service.ts';
+import { startService } from '../support/service.ts';
 import type { CoreTables } from '../support/tables.ts';
 import { History, sendRequest } from './history.ts';
 
@@ -78,7 +78,7 @@ for (const [title, bouncer, environment] of modes)
         DATA_DIR: await temporaryFolder(t),
         HASH_THREADS: '1',
       };
-      const services = [await startService(common, cheapMain), await startService(common, cheapMain)];
+      const services = [await startService(common), await startService(common)];
       t.after(async () => {
         for (const service of services) await service.stop('SIGKILL');
       });

@@ -5,13 +5,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sqlitePath } from '../../src/db/open-database.ts';
 import { serviceOn } from '../support/running-service.ts';
-import { cheapMain } from '../support/service.ts';
 import { History, sendRequest } from './history.ts';
 
 const watcher = { email: 'watcher@example.org', password: 'watching' };
 
 test('a fault in one route answers 500 without detail and does not affect other routes', async (t) => {
-  const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
+  const { start, environment } = await serviceOn(t, 'sqlite');
   const service = await start();
   const { baseUrl } = service;
   assert.equal((await sendRequest(baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { serviceOn } from '../support/running-service.ts';
-import { cheapMain } from '../support/service.ts';
 import { History, sendRequest } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
 import { injectInto, whyNoTracer, type Injection } from './tracer.ts';
@@ -42,7 +41,7 @@ export function declareSteps(stride: { readonly syncs: number; readonly writes: 
 }
 
 async function killAtEach(t: TestContext, call: Injection['call'], by: number): Promise<void> {
-  const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
+  const { start, environment } = await serviceOn(t, 'sqlite');
   const url = environment['DATABASE_URL'] ?? '';
   const history = new History();
   let [checked, kills] = [0, 0];
@@ -69,7 +68,7 @@ async function killAtEach(t: TestContext, call: Injection['call'], by: number): 
 }
 
 async function failAtEach(t: TestContext, injection: Omit<Injection, 'n'>, by: number): Promise<void> {
-  const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
+  const { start, environment } = await serviceOn(t, 'sqlite');
   const url = environment['DATABASE_URL'] ?? '';
   const history = new History();
   const service = await start();
@@ -99,7 +98,7 @@ async function failAtEach(t: TestContext, injection: Omit<Injection, 'n'>, by: n
 }
 
 async function failOnAndOn(t: TestContext): Promise<void> {
-  const { start, environment } = await serviceOn(t, 'sqlite', cheapMain);
+  const { start, environment } = await serviceOn(t, 'sqlite');
   const url = environment['DATABASE_URL'] ?? '';
   const service = await start();
   const history = new History();

@@ -12,7 +12,7 @@ import { blocksOf } from '../support/document.ts';
 import { memberOf } from '../support/request.ts';
 import { CommandHost, runProgram, withoutPlace, type Outcome } from '../support/program.ts';
 import { createData, serviceOn, temporaryFolder } from '../support/running-service.ts';
-import { cheapMain, type ServiceProcess } from '../support/service.ts';
+import type { ServiceProcess } from '../support/service.ts';
 import { featureCommands } from '../../src/app/open-core.ts';
 import { createProgram } from '../../src/cli/cli.ts';
 import { lacks } from '../support/feature.ts';
@@ -145,7 +145,6 @@ describe('next to a running service', () => {
     const { environment: given, start } = await serviceOn(
       { after: (work) => void ends.push(work) },
       'sqlite',
-      cheapMain,
     );
     environment = given;
     service = await start();

@@ -3,20 +3,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { serviceOn } from '../support/running-service.ts';
-import { cheapMain } from '../support/service.ts';
 import { testContract } from './contract-client.ts';
 import * as journey from './contract-journey.ts';
 
 testContract('postgres');
 
 test('ten journeys in a row from one address stay within the limits', async (t) => {
-  const { start } = await serviceOn(t, 'sqlite', cheapMain);
+  const { start } = await serviceOn(t, 'sqlite');
   const { baseUrl } = await start({ ADDRESS_LIMIT_PER_MINUTE: '', GLOBAL_LIMIT_PER_MINUTE: '' });
   for (let i = 0; i < 10; i += 1) await journey.runJourney(baseUrl, { email: `guillaume${i}@holberton.io` });
 });
 
 test('two processes on one PostgreSQL are one service', async (t) => {
-  const { start } = await serviceOn(t, 'postgres', cheapMain);
+  const { start } = await serviceOn(t, 'postgres');
   const urls = (await Promise.all([start(), start()])).map(({ baseUrl }) => baseUrl); // This also tests that both migrate at the same time.
   for (const first of [0, 1]) {
     let step = first;

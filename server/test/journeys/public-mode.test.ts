@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn as findToken } from '../support/mail-box.ts';
 import { startMailCatcher, type CaughtMail, type MailCatcher } from '../support/mail-catcher.ts';
-import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
+import { startService, type ServiceProcess } from '../support/service.ts';
 
 const email = 'Guillaume@holberton.test';
 const password = 'correct horse battery staple';
@@ -25,7 +25,7 @@ before(async () => {
     SMTP_URL: catcher.url,
     MAIL_FROM: 'Accounts <accounts@accounts.test>',
   };
-  service = await startService(environment, cheapMain);
+  service = await startService(environment);
 });
 
 after(async () => {

@@ -13,7 +13,7 @@ import { DB } from '../../src/library/db.ts';
 import { freshDatabase, type EngineName } from '../support/engines.ts';
 import { cheapHashing } from '../support/hashing.ts';
 import { startMailCatcher } from '../support/mail-catcher.ts';
-import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
+import { realMain, startService, type ServiceProcess } from '../support/service.ts';
 import type { Outcome, Racer } from './landing.ts';
 
 export interface Arena {
@@ -38,7 +38,7 @@ const publicMode: Environment = {
 /** Starts the service. */
 export async function openArena(
   engine: EngineName,
-  { isPublic = false, hashesCheaply = false } = {},
+  { isPublic = false, hashesReally = false } = {},
 ): Promise<Arena> {
   const fresh = await freshDatabase(engine);
   const folder = await mkdtemp(join(tmpdir(), 'bienvenue-arena-'));
@@ -52,7 +52,7 @@ export async function openArena(
   };
   const services: ServiceProcess[] = [];
   for (let i = 0; i < (engine === 'sqlite' ? 1 : 2); i += 1)
-    services.push(await startService(environment, hashesCheaply ? cheapMain : undefined));
+    services.push(await startService(environment, hashesReally ? realMain : undefined));
   const database = await connectDatabase(fresh.url);
   const auth = new Auth({ db: new DB(database) });
   const hasher = new Hasher(cheapHashing);

@@ -1,3 +1,3 @@
 import { declareRaces } from './races.ts';
 
-declareRaces({ rounds: 1000 });
+declareRaces({ rounds: 1000, hashesReally: true });

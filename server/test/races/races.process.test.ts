@@ -1,3 +1,3 @@
 import { declareRaces } from './races.ts';
 
-declareRaces({ rounds: 6, rarer: 4, hashesCheaply: true });
+declareRaces({ rounds: 6, rarer: 4 });

@@ -1,3 +1,3 @@
 import { declareRaces } from './races.ts';
 
-declareRaces({ rounds: 20, rarer: 10, hashesCheaply: true });
+declareRaces({ rounds: 20, rarer: 10 });

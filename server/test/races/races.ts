@@ -33,8 +33,8 @@ interface Rounds {
   readonly rounds: number;
   /** Rounds of the rarer races, whose parts other races cover too; the same number by default. */
   readonly rarer?: number;
-  /** With cheap hashes the racers are closer to each other at the database; with real hashes they spread. */
-  readonly hashesCheaply?: boolean;
+  /** With cheap hashes, the default, the racers are closer to each other at the database; with real hashes they spread. */
+  readonly hashesReally?: boolean;
 }
 
 /** Declares all races. */
@@ -62,11 +62,11 @@ function inRounds(times: number, arena: () => Arena) {
   };
 }
 
-function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply = false }: Rounds): void {
+function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesReally = false }: Rounds): void {
   describe('of local mode', () => {
     let arena: Arena;
     before(async () => {
-      arena = await openArena(engine, { hashesCheaply });
+      arena = await openArena(engine, { hashesReally });
     });
     after(() => arena.close());
 
@@ -111,7 +111,7 @@ function declareOn(engine: EngineName, { rounds, rarer = rounds, hashesCheaply =
   describe('of public mode', () => {
     let arena: Arena;
     before(async () => {
-      arena = await openArena(engine, { isPublic: true, hashesCheaply });
+      arena = await openArena(engine, { isPublic: true, hashesReally });
     });
     after(() => arena.close());
 

@@ -33,8 +33,8 @@ export async function temporaryFolder(t: Owner): Promise<string> {
   return folder;
 }
 
-/** A new database for service processes, by default of the real program; it is removed after them, with the test. */
-export async function serviceOn(t: Owner, engine: EngineName, program?: string): Promise<RunningService> {
+/** A new database for service processes; it is removed after them, with the test. */
+export async function serviceOn(t: Owner, engine: EngineName): Promise<RunningService> {
   const started: ServiceProcess[] = [];
   t.after(async () => {
     for (const service of started) await service.stop('SIGKILL');
@@ -45,7 +45,7 @@ export async function serviceOn(t: Owner, engine: EngineName, program?: string):
   return {
     environment,
     start: async (more = {}) => {
-      const service = await startService({ ...environment, ...more }, program);
+      const service = await startService({ ...environment, ...more });
       started.push(service);
       return service;
     },

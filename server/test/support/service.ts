@@ -135,16 +135,20 @@ export interface ServiceProcess {
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
 }
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** The same program with cheap hashes. */
-export const cheapMain: string = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
+/**
+ * The program with cheap hashes. Next to busy programs, the hashing threads of the real one have the lowest priority and
+ * can get no core for six seconds: it then answers 503.
+ */
+const cheapMain = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
+/** The program as users run it. */
+export const realMain: string = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Milliseconds: the start takes a fraction of a second; on a machine with a load of 14 it has taken 20 s. */
 const startMs = 60_000;
 
 /** Starts the service as a process on a free port and waits for its first line, which says where it listens. */
 export async function startService(
   environment: Environment,
-  program: string = main,
+  program: string = cheapMain,
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [program, 'serve'], {
     env: { ...runtimeEnvironment(), PORT: '0', LOG_FORMAT: 'json', ...wideLimits, ...environment },

@@ -1,7 +1,8 @@
 // Declares the response class of the server. It writes the headers that are the same on every reply as one prepared
 // text: setting nine headers one by one would cost a tenth of a session check. Replies that node:http sends itself have
-// them too.
+// them too. And it says whether the service still works on a reply.
 import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ServerResponse } from './node-http.ts';
 
 export interface ResponseRule {
@@ -13,6 +14,10 @@ export interface ResponseRule {
 
 /** Marks a response that writes the headers itself. */
 const ownHeaders = Symbol('writes the headers of every reply');
+
+/** The response that a socket carries. */
+const current = Symbol('current response');
+type Carrier = Socket & { [current]?: NodeResponse | undefined };
 
 /**
  * Writes the head of a reply, from its first line. An internal method of node:http since its first release, without a
@@ -32,6 +37,16 @@ export function responseClass(rule: ResponseRule): typeof ServerResponse {
       return true;
     }
 
+    override assignSocket(socket: Socket): void {
+      super.assignSocket(socket);
+      (socket as Carrier)[current] = this;
+    }
+
+    override detachSocket(socket: Socket): void {
+      super.detachSocket(socket);
+      (socket as Carrier)[current] = undefined;
+    }
+
     _storeHeader(firstLine: string, own: object | null | undefined): void {
       if (rule.isClosed) this.shouldKeepAlive = false;
       const isPlain = own === null || own === undefined || !names.some((name) => name in own);
@@ -44,6 +59,12 @@ export function responseClass(rule: ResponseRule): typeof ServerResponse {
 /** Returns whether a response writes the headers itself. */
 export function writesHeaders(response: NodeResponse): boolean {
   return ownHeaders in response;
+}
+
+/** Returns the response of a connection on which a whole request was received, and nothing of the reply was sent yet. */
+export function pendingResponse(socket: Socket): NodeResponse | undefined {
+  const response = (socket as Carrier)[current];
+  return response?.req.complete === true && !response.headersSent ? response : undefined;
 }
 
 /** Formats headers as the lines of a reply. */

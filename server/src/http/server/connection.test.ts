@@ -34,7 +34,10 @@ const options: Omit<RequestHookOptions, 'log'> = {
   clock: Date.now,
 };
 
-/** Starts a server with the request hooks and a route `/late` that answers after `release`. */
+/** How long the route `/work` takes. */
+const workingMs = 250;
+
+/** Starts a server with the request hooks, a route `/late` that answers after `release`, and `/work`. */
 async function serve(t: TestContext, times: ConnectionTimes = connectionTimes) {
   const lines: Line[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
@@ -48,6 +51,14 @@ async function serve(t: TestContext, times: ConnectionTimes = connectionTimes) {
   app.get('/late', async () => {
     await released;
     return 'late';
+  });
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/work',
+    handler: async () => {
+      await pause(workingMs);
+      return 'done';
+    },
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as { port: number }; // listening on a port
@@ -173,8 +184,14 @@ test('a stop finishes pending requests, rejects new ones, and closes every conne
   await closed;
 });
 
-/** A twentieth of the time limits of the service. */
-const shortTimes: ConnectionTimes = { requestMs: 500, headersMs: 250, checkMs: 50, stillMs: 350 };
+/** A twentieth of the time limits of the service, or less. */
+const shortTimes: ConnectionTimes = {
+  requestMs: 500,
+  headersMs: 250,
+  checkMs: 50,
+  stillMs: 350,
+  workMs: 1500,
+};
 
 /** What a slow sender sends first, and then repeats forever. */
 const slowSenders: Readonly<Record<string, readonly [begin: string, drip: string]>> = {
@@ -203,11 +220,35 @@ for (const [what, [begin, drip]] of Object.entries(slowSenders)) {
   });
 }
 
-test('disconnects a client that becomes silent within a request', { timeout: 8_000 }, async (t) => {
-  const { open } = await serve(t, { ...connectionTimes, stillMs: shortTimes.stillMs });
-  const { socket, closed } = open();
-  socket.write('GET / HTTP/1.1\r\nHo');
-  await closed;
+const silentSenders = {
+  'before a request': '',
+  'within the headers': 'GET / HTTP/1.1\r\nHo',
+  'within the body':
+    'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"a":',
+};
+
+for (const [when, begin] of Object.entries(silentSenders))
+  test(`disconnects a client that becomes silent ${when}`, { timeout: 8_000 }, async (t) => {
+    const { open } = await serve(t, { ...connectionTimes, stillMs: shortTimes.stillMs });
+    const { socket, closed } = open();
+    if (begin !== '') socket.write(begin);
+    await closed;
+  });
+
+test('waits while the service works, for each request of a connection, and disconnects what hangs', async (t) => {
+  const { open } = await serve(t, { ...connectionTimes, stillMs: 100, workMs: 2000 });
+  const body = 'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
+  const requests = [get('/work'), `POST /work HTTP/1.1\r\nHost: localhost\r\n${body}`];
+  const works = open();
+  for (let replies = 1; replies * workingMs < 2300; replies += 1) {
+    works.socket.write(requests[replies % 2] ?? '');
+    await until(() => works.read().split('HTTP/1.1 200').length - 1 === replies, `${replies} replies`);
+  }
+
+  const hangs = open();
+  hangs.socket.write(get('/late'));
+  await hangs.closed;
+  assert.equal(hangs.read(), '');
 });
 
 test('the time limits disconnect a slow sender within 15 seconds', () => {

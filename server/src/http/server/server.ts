@@ -1,5 +1,6 @@
 // Creates the HTTP server, with limits of time and size and with request ids. The routes are added in app/.
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { secondMs } from '../../kit/clock.ts';
 import { LogThrottle } from '../../kit/log-throttle.ts';
@@ -7,7 +8,7 @@ import { bodyBytes } from '../body.ts';
 import { answerClientError } from '../reply/client-error.ts';
 import { errorHandler } from '../reply/problem-handler.ts';
 import { FailureLog } from './request-log.ts';
-import { responseClass, type ResponseRule } from '../reply/response.ts';
+import { pendingResponse, responseClass, type ResponseRule } from '../reply/response.ts';
 import { secureReply } from '../reply/security-headers.ts';
 
 /** Time limits of a connection, in milliseconds. */
@@ -18,20 +19,23 @@ export interface ConnectionTimes {
   readonly headersMs: number;
   /** Interval at which both are checked. */
   readonly checkMs: number;
-  /** Time without a byte in either direction during a request. */
+  /** Time without a byte in either direction during a request, except while the service works on it. */
   readonly stillMs: number;
+  /** Time for which the service works on a request, at most. */
+  readonly workMs: number;
 }
 
 /**
  * The default limits. Together they close the connection of a slow sender within 11 s. `stillMs` also closes the
- * connection of a client that does not read its reply; Node waits twice as long while it writes. No reply of the
- * service takes so long.
+ * connection of a client that does not read its reply; Node waits twice as long while it writes. Two hashes and the
+ * wait for a lock of the database take up to 17 s, so `workMs` only ends what hangs.
  */
 export const connectionTimes: ConnectionTimes = {
   requestMs: 10 * secondMs,
   headersMs: 5 * secondMs,
   checkMs: secondMs,
   stillMs: 7 * secondMs,
+  workMs: 60 * secondMs,
 };
 const keepAliveMs = 65 * secondMs; // longer than the idle timeout of common proxies (60 s), so that they close first
 /** How long a stop waits for the first byte on a connection. */
@@ -95,6 +99,7 @@ export function createServer(
   });
   limitConnections(app, maxConnections, log);
   closeSilentConnections(app);
+  closeStillConnections(app, times);
   // An unknown expectation is ignored (RFC 9110 §10.1.1); by default Node would answer it with 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response));
   return app;
@@ -116,6 +121,25 @@ function closeSilentConnections(app: FastifyInstance): void {
   app.addHook('preClose', (done) => {
     setTimeout(endSilent, silentMs).unref();
     done();
+  });
+}
+
+/**
+ * Closes connections that were still for too long, which Node.js then leaves to this listener. While the service works,
+ * the client waits as it should: closing its connection would lose the reply, but not what the request changes.
+ */
+function closeStillConnections(app: FastifyInstance, { stillMs, workMs }: ConnectionTimes): void {
+  const begunAt = new WeakMap<ServerResponse, number>();
+  app.server.on('timeout', (socket: Socket) => {
+    const now = performance.now();
+    const pending = pendingResponse(socket);
+    const since = (pending && begunAt.get(pending)) ?? now - stillMs;
+    if (pending === undefined || now - since >= workMs) {
+      socket.destroy();
+      return;
+    }
+    begunAt.set(pending, since);
+    socket.setTimeout(stillMs);
   });
 }
 

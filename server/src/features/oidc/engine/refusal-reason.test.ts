@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { cheapMain, startService } from '../../../../test/support/service.ts';
+import { startService } from '../../../../test/support/service.ts';
 import { memberOf } from '../../../../test/support/request.ts';
 import { digestOfSecret } from '../client/secret.ts';
 import { basic as basicOf, TestKey } from '../test/program.ts';
@@ -21,7 +21,7 @@ test('the log line of a refused request of an application has the reason', async
     `[client.robot]\nname = "Robot"\nkind = "service"\njwks = { keys = [{ ${jwk.join(', ')} }] }\n` +
       `[client.report]\nname = "Report"\nkind = "service"\nsecret_sha256 = ["${Buffer.from(digestOfSecret('right')).toString('hex')}"]\n`,
   );
-  const service = await startService({ DATA_DIR: folder, CLIENTS_FILE: file }, cheapMain);
+  const service = await startService({ DATA_DIR: folder, CLIENTS_FILE: file });
   t.after(async () => {
     await service.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -115,7 +115,7 @@ test('so has that of a browser whose application sent a wrong request, wherever 
     file,
     `[client.wiki]\nname = "Wiki"\nredirect_uris = ["https://wiki.example.org/callback"]\nsecret_sha256 = ["${digest}"]\ngrant_types = ["authorization_code", "client_credentials"]\nscopes = ["openid"]\n`,
   );
-  const service = await startService({ DATA_DIR: folder, CLIENTS_FILE: file }, cheapMain);
+  const service = await startService({ DATA_DIR: folder, CLIENTS_FILE: file });
   t.after(async () => {
     await service.stop();
     rmSync(folder, { recursive: true, force: true });
