@@ -54,7 +54,7 @@ async function configurationOf({ issuer, id, secret, own }: Settings, folder: st
 
 export const lemonldap: Party = {
   name: 'LemonLDAP::NG',
-  missing: !isThere && 'There is no LemonLDAP::NG with plackup on this machine',
+  missing: !isThere && 'LemonLDAP::NG with plackup, GD::SecurityImage and Image::Magick is not installed',
   registration:
     'bienvenue client add --name Portal --first-party --skip-pkce ' +
     '--redirect-uri http://localhost:3000/?openidconnectcallback=1 ' +
