@@ -218,7 +218,7 @@ async function writeProgram(folder, { name, files, engines }) {
     ...(engines === undefined ? [] : [`process.env['TEST_ENGINES'] ??= '${engines}';`]),
     ...files.map((file) => `await import('${pathToFileURL(path.join(root, file)).href}');`),
   ];
-  await writeFile(program, `${lines.join('\n')}\n`, { flag: 'wx' }); // else two of one name would be the same process twice
+  await writeFile(program, `${lines.join('\n')}\n`, { flag: 'wx' }); // refuses a second one of a name
   return program;
 }
 
@@ -269,7 +269,7 @@ process.stdout.write(`Test lane ${lane}: ${order}\n`);
 /** @type {(string | number | undefined)[][]} */
 const times = [];
 const count = { 'test:pass': 0, 'test:fail': 0 };
-/** Whether every file has a test to run. */
+/** Whether every file has a test to run: no pattern and no engine is chosen. */
 const runsAll = values.pattern === undefined && process.env['TEST_ENGINES'] === undefined;
 /** What each process said outside of its tests. @type {Map<string, string[]>} */
 const said = new Map();

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Environment } from '../../src/config/read-options.ts';
-import { AxeServer } from '../support/axe.ts';
+import { useAxe } from '../support/axe.ts';
 import { hasFeature } from '../support/feature.ts';
 import { freshEmail } from '../support/person.ts';
 import { goodPassword, Site, Venue, Visitor, type Sitting } from '../support/visitor.ts';
@@ -104,14 +104,9 @@ const lookInTheDark = `axe.run(document, { runOnly: { type: 'rule', values: ['co
 export function declareAccessibility({ inEveryState }: { readonly inEveryState: boolean }): void {
   describe('the accessibility of the pages', { concurrency: 2 }, () => {
     const venue = new Venue();
-    let axe: AxeServer;
-    before(async () => {
-      [axe] = await Promise.all([AxeServer.open(), venue.open()]);
-    });
-    after(async () => {
-      axe.close();
-      await venue.close();
-    });
+    before(() => venue.open());
+    after(() => venue.close());
+    const addAxe = useAxe();
 
     /** Faults of a walk, and the number of states that it saw. */
     class Inspector {
@@ -155,7 +150,7 @@ export function declareAccessibility({ inEveryState }: { readonly inEveryState: 
         direction: 'ltr' | 'rtl' = 'ltr',
       ): Promise<void> {
         const { page } = this.at;
-        if (rules.length > 0) await axe.addTo(this.at);
+        if (rules.length > 0) await addAxe(this.at);
         const faults = await page.evaluate<string[]>(
           `${lookOver}(${JSON.stringify([rules, direction]).slice(1, -1)})`,
         );

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { AxeServer } from '../support/axe.ts';
+import { useAxe } from '../support/axe.ts';
 import { freshEmail } from '../support/person.ts';
 import { goodPassword, Site, Venue, Visitor } from '../support/visitor.ts';
 
@@ -60,14 +60,9 @@ interface Measured {
 
 describe('a brand color', { concurrency: 2 }, () => {
   const venue = new Venue();
-  let axe: AxeServer;
-  before(async () => {
-    [axe] = await Promise.all([AxeServer.open(), venue.open()]);
-  });
-  after(async () => {
-    axe.close();
-    await venue.close();
-  });
+  before(() => venue.open());
+  after(() => venue.close());
+  const addAxe = useAxe();
   const folder = mkdtempSync(join(tmpdir(), 'bienvenue-brand-'));
   after(() => rmSync(folder, { recursive: true }));
 
@@ -80,7 +75,7 @@ describe('a brand color', { concurrency: 2 }, () => {
         const faults: string[] = [];
         let states = 0;
         const look = async (state: string, minButtons: number): Promise<void> => {
-          await axe.addTo(at);
+          await addAxe(at);
           for (const scheme of schemes) {
             await at.page.emulateMedia({ colorScheme: scheme });
             const measured = await at.page.evaluate<Measured>(measure);

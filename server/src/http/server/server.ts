@@ -125,8 +125,8 @@ function closeSilentConnections(app: FastifyInstance): void {
 }
 
 /**
- * Closes connections that were still for too long, which Node.js then leaves to this listener. While the service works,
- * the client waits as it should: closing its connection would lose the reply, but not what the request changes.
+ * Closes connections that were still for too long; Node.js leaves that to a listener. While the service works on a
+ * request, its client has to wait: closing the connection would lose the reply, but not what the request changes.
  */
 function closeStillConnections(app: FastifyInstance, { stillMs, workMs }: ConnectionTimes): void {
   const begunAt = new WeakMap<ServerResponse, number>();
