@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { eventually } from '../server/test/support/eventually.ts';
 
 const tool = fileURLToPath(new URL('test.mjs', import.meta.url));
 const isLinux = process.platform === 'linux';
@@ -87,8 +87,10 @@ function isRunning(id, command) {
 
 /** Waits until the function returns nothing. @param {() => string[]} left @returns {Promise<void>} */
 async function waitForNone(left) {
-  for (let i = 0; i < 3000 && left().length > 0; i += 1) await pause(50);
-  assert.deepEqual(left(), []);
+  await eventually(
+    () => `nothing of ${left().join(', ')}`,
+    () => left().length === 0,
+  );
 }
 
 test(

@@ -10,10 +10,11 @@ import { Blocklist } from '../src/identity/password/blocklist.ts';
 import { passwordRule } from '../src/identity/password/rule.ts';
 import { minuteMs } from '../src/kit/clock.ts';
 import { isProblem } from '../src/kit/problem.ts';
+import { patienceMs } from './support/eventually.ts';
 import { makeScratchFolder } from './support/scratch.ts';
 import { sqlitePath } from '../src/db/open-database.ts';
 import { PublicService, sessionCookie } from './support/public-service.ts';
-import { startService, type ServiceProcess } from './support/service.ts';
+import { cheapMain, type ServiceProcess, startService } from './support/service.ts';
 
 const events = 100_000;
 const email = 'ada@example.org';
@@ -50,7 +51,7 @@ async function withService(
     ...environment,
   };
   // With cheap hashes: the limits are measured, not the hasher, which gives way to other programs.
-  const service = await startService(options);
+  const service = await startService(options, cheapMain);
   try {
     await work(service, join(folder, 'bienvenue.db'));
   } finally {
@@ -126,7 +127,7 @@ const pages = [
 
 /** Fills the activity of an account. */
 function addEvents(file: string, userId: number, count: number): void {
-  using database = new DatabaseSync(file, { timeout: 10_000 });
+  using database = new DatabaseSync(file, { timeout: patienceMs });
   const now = Date.now();
   database.exec('begin');
   const insert = database.prepare(

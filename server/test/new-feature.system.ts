@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { minuteMs } from '../src/kit/clock.ts';
 import { copyProject, listPath, listWith, type ProjectCopy } from './support/project-copy.ts';
 
 const feature = 'whoami';
@@ -33,7 +32,7 @@ const onAnotherEngine = '--test-global-setup=server/test/support/postgres-server
 describe('a new feature', { concurrency: 2 }, () => {
   let project: ProjectCopy;
   const passes = async (program: string, ...args: string[]): Promise<string> => {
-    const { isGreen, output } = await project.run(program, args, 3 * minuteMs);
+    const { isGreen, output } = await project.run(program, args);
     assert.ok(isGreen, `${program} ${args.join(' ')}\n${output}`);
     return output;
   };
@@ -41,7 +40,7 @@ describe('a new feature', { concurrency: 2 }, () => {
   before(async () => {
     project = copyProject();
     // Records the current breaches, so that new ones are those of the feature.
-    await project.run('node', ['tools/ceilings.ts', '--accept'], minuteMs);
+    await passes('node', 'tools/ceilings.ts', '--accept');
     cpSync(join(import.meta.dirname, 'fixture', feature), join(project.folder, folder), { recursive: true });
     project.write(listPath, listWith(project.read(listPath), { feature, name: feature }));
     // "npm run mails" creates it, with Chromium.
@@ -66,7 +65,7 @@ describe('a new feature', { concurrency: 2 }, () => {
 
   test('passes the tests that start services with all features', async () => {
     const args = ['--test', '--test-isolation=none', ...serviceChecks];
-    const { isGreen, output } = await project.run('node', args, 3 * minuteMs, { TEST_ENGINES: 'sqlite' });
+    const { isGreen, output } = await project.run('node', args, { TEST_ENGINES: 'sqlite' });
     assert.ok(isGreen, output);
   });
 

@@ -8,6 +8,7 @@ import { before, after, describe, test } from 'node:test';
 import { readManifest } from '../../tools/package.ts';
 import { missingExports } from './support/declarations.ts';
 import { blockOf, relativeLinks } from './support/document.ts';
+import { eventually } from './support/eventually.ts';
 import { freePort } from './support/free-port.ts';
 import { sendPlain } from './support/integration.ts';
 import { lockedClosure } from './support/locked-packages.ts';
@@ -274,8 +275,10 @@ describe("a user's TypeScript project", () => {
 async function useApplication(origin: string, registered: number, isAlive: () => boolean): Promise<void> {
   const open = (path: string, headers = {}) =>
     sendPlain({ method: 'GET', path: `${origin}${path}`, headers });
-  while (isAlive() && (await open('/').catch(() => undefined)) === undefined)
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await eventually(
+    'an answer of the application',
+    async () => !isAlive() || (await open('/').catch(() => undefined)),
+  );
   assert.equal((await open('/')).text, 'The start page of your application');
   const refused = await open('/orders', { accept: 'text/html' });
   assert.equal(refused.status, 303, refused.text);

@@ -7,7 +7,7 @@ import { assetRoutes } from '../http/asset-routes.ts';
 import { wantsPage } from '../http/pages.ts';
 import { errorHandler, sendProblem } from '../http/reply/problem-handler.ts';
 import { logRequests } from '../http/server/request-log.ts';
-import { createServer } from '../http/server/server.ts';
+import { createServer, type ConnectionTimes } from '../http/server/server.ts';
 import { useOwnSettings } from '../http/server/own-settings.ts';
 import { watchMethods } from '../http/server/wrong-method.ts';
 import { installSource } from '../identity/browser-cookies.ts';
@@ -70,10 +70,13 @@ export async function mountService(
 export async function createApp(
   service: Service,
   log: Logger,
-  options: Omit<BienvenueOptions, 'service'> = {},
+  {
+    times,
+    ...options
+  }: Omit<BienvenueOptions, 'service'> & { readonly times?: ConnectionTimes | undefined } = {},
 ): Promise<FastifyInstance> {
   const { hooks, core } = service;
-  const app = createServer(log, hooks);
+  const app = createServer(log, hooks, times);
   app.setNotFoundHandler(async (request, reply) => {
     const problem = new Problem('not_found');
     if (wantsPage(request)) return sendProblemPage(core.pages, request, reply, problem);

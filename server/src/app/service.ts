@@ -1,7 +1,9 @@
 // Declares a built service and what tests replace in it, and starts its background jobs.
 import { minuteMs, secondMs, type Clock } from '../kit/clock.ts';
 import type { PageAssets } from '../brand/page-assets.ts';
+import type { DatabaseTimes } from '../db/database-times.ts';
 import type { RequestHooks } from '../http/server/request-hooks.ts';
+import type { ConnectionTimes } from '../http/server/server.ts';
 import type { PasswordHasher } from '../identity/context.ts';
 import type { Job, Jobs } from '../jobs/jobs.ts';
 import type { KeyFactory } from '../keys/signing-key.ts';
@@ -40,6 +42,10 @@ export interface Overrides {
   readonly mailTransport?: MailTransport;
   /** Instead of one with the costs of the options. It is closed with the service. */
   readonly hasher?: PasswordHasher;
+  /** Instead of `serviceTimes`. */
+  readonly databaseTimes?: DatabaseTimes;
+  /** Instead of `connectionTimes`. */
+  readonly connectionTimes?: ConnectionTimes;
   /** Instead of RSA keys of 3072 bits. */
   readonly createSigningKey?: KeyFactory;
   /** Instead of the list of this release. */

@@ -13,6 +13,7 @@ import { migratedModules } from '../app/migrations.ts';
 import { Audit } from '../audit/audit.ts';
 import { Keyring, parseKeys } from '../kit/keyring.ts';
 import type { Database, Sql } from './database.ts';
+import { migrationTimes } from './database-times.ts';
 import { migrate, NewerSchema, readVersions, schemaDifferences } from './migrate.ts';
 import { concurrentIndex, hasIndex, hasTable, type MigratedModule, type Migration } from './migration.ts';
 import { connectDatabase, migrateDatabase, openDatabase } from './open-database.ts';
@@ -29,7 +30,7 @@ function withConnection(
   work: (db: Database, url: string) => Promise<void>,
 ): Promise<void> {
   return withEmptyDatabase(engine, async (url) => {
-    const db = await connectDatabase(url, { patient: true });
+    const db = await connectDatabase(url, { times: migrationTimes });
     try {
       await work(db, url);
     } finally {
@@ -149,7 +150,9 @@ onEachEngine('migrations', (engine) => {
 
   test('of six concurrent callers run each step once, also a step outside of the transaction', () =>
     withConnection(engine, async (db, url) => {
-      const all = await Promise.all(Array.from({ length: 5 }, () => connectDatabase(url, { patient: true })));
+      const all = await Promise.all(
+        Array.from({ length: 5 }, () => connectDatabase(url, { times: migrationTimes })),
+      );
       const done = await Promise.all([db, ...all].map((one) => migrate(one, modules(first, index, second))));
       // Another instance may go on after the step outside of the transaction.
       assert.deepEqual(done.flat().toSorted(), [

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { postgresTls } from '../kit/postgres/postgres-tls.ts';
 import { defaultConnections, type Pooler } from '../kit/postgres/postgres-url.ts';
 import type { Database } from './database.ts';
+import { migrationTimes, serviceTimes, type DatabaseTimes } from './database-times.ts';
 import { migrate, schemaDifferences } from './migrate.ts';
 import type { MigratedModule } from './migration.ts';
 import {
@@ -22,12 +23,12 @@ export function sqlitePath(url: string): string | undefined {
   return url.startsWith(sqlitePrefix) ? resolve(url.slice(sqlitePrefix.length)) : undefined;
 }
 
-/** How PostgreSQL is connected to; the options of the same names have the details. SQLite ignores it. */
+/** How the database is connected to; the options of the same names have the details. SQLite ignores them. */
 export interface ConnectionOptions {
   readonly databasePooler?: Pooler;
   readonly databaseConnections?: number;
-  /** No time limits, for migrations. */
-  readonly patient?: boolean;
+  /** Default: `serviceTimes`. */
+  readonly times?: DatabaseTimes | undefined;
 }
 
 /**
@@ -41,13 +42,13 @@ export async function connectDatabase(
   {
     databasePooler: pooler = 'auto',
     databaseConnections: connections = defaultConnections,
-    patient = false,
+    times = serviceTimes,
   }: ConnectionOptions = {},
 ): Promise<Database> {
   const path = sqlitePath(url);
-  if (path !== undefined) return openSqlite(path);
+  if (path !== undefined) return openSqlite(path, times);
   const { openPostgres } = await import('./postgres/postgres.ts'); // pg takes 40 ms to load, which SQLite does not need
-  const settings = { pooler, connections, patient };
+  const settings = { pooler, connections, times };
   const database = await openPostgres(postgresTls(url).url, settings).catch((error: unknown) => {
     throw rejectedConnection(error);
   });
@@ -101,7 +102,7 @@ export async function migrateDatabase(
   modules: readonly MigratedModule[],
   connection: ConnectionOptions = {},
 ): Promise<string[]> {
-  const database = await connectOwnDatabase(url, modules, { ...connection, patient: true });
+  const database = await connectOwnDatabase(url, modules, { ...connection, times: migrationTimes });
   try {
     return await migrate(database, modules);
   } finally {
@@ -125,7 +126,7 @@ export async function openDatabase(
   const path = sqlitePath(url);
   if (path === undefined) return openMigratedPostgres(url, modules, connection);
   if (isExamined && existsSync(path)) examineSqliteFile(path, examinedBytes);
-  const database = await openSqlite(path); // SQLite has the same time limits for both uses, so one connection is enough
+  const database = await openSqlite(path, connection.times); // with the same limits for both uses, so one connection is enough
   try {
     await migrate(database, modules);
     return database;

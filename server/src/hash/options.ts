@@ -23,8 +23,8 @@ export interface HasherOptions {
   /** Maximum wait for a thread in milliseconds; a job that would wait longer is rejected immediately. */
   readonly maxWaitMs?: number;
   /**
-   * Maximum time for a hash in milliseconds, with its wait. The default is below the time after which the server closes
-   * a connection on which nothing is sent.
+   * Maximum time for a hash in milliseconds, with its wait. The default lets a request be rejected before its client gives
+   * up.
    */
   readonly maxTotalMs?: number;
   /** Niceness of the threads on Linux, 0 to 19 (setpriority(2)). By default the lowest priority: requests run first. */

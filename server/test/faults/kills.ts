@@ -10,8 +10,6 @@ const clients = 6;
 /** A kill falls after at most this many acknowledged actions, and within this many milliseconds of the last one. */
 const maxDeeds = 40;
 const maxMs = 15;
-/** The longest life of a process, in milliseconds. */
-const longestLifeMs = 5000;
 /** No mail is delivered: mails stay in the outbox as rows, which are checked with the others. */
 const withOutbox = { SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'accounts@example.org', LOG_LEVEL: 'info' };
 
@@ -26,7 +24,7 @@ export function declareKills(kills: number): void {
       await history.check(service.baseUrl, checked);
       checked = history.accounts.length;
       history.start(service.baseUrl, clients);
-      await history.progress(randomInt(maxDeeds), longestLifeMs);
+      await history.progress(randomInt(maxDeeds));
       await pause(randomInt(maxMs));
       await service.stop('SIGKILL');
       await history.stop();

@@ -4,16 +4,13 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { temporaryFolder } from '../support/running-service.ts';
-import { startService, type ServiceProcess } from '../support/service.ts';
+import { eventually } from '../support/eventually.ts';
+import { cheapMain, startService, type ServiceProcess } from '../support/service.ts';
 import { History, sendRequest } from './history.ts';
 import { startOwnPostgres, type OwnPostgres } from './own-postgres.ts';
 
-/** Milliseconds after the outage within which everything works again. */
-const healMs = 5000;
-/** Milliseconds within which a request is rejected while the server does not answer. */
-const refusalMs = 4000;
-/** Milliseconds that a busy machine adds. */
-const graceMs = 1500;
+/** Milliseconds within which a request is rejected while the server does not answer: it takes 4 s if nothing else runs. */
+const refusalMs = 30_000;
 const clients = 6;
 
 interface Scene {
@@ -29,7 +26,7 @@ const watcher = { email: 'watcher@example.org', password: 'watching' };
 async function setScene(t: TestContext): Promise<Scene> {
   const postgres = await startOwnPostgres(t);
   const environment = { DATABASE_URL: postgres.url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '2' };
-  const service = await startService(environment);
+  const service = await startService(environment, cheapMain);
   t.after(async () => void (await service.stop('SIGKILL')));
   assert.equal((await sendRequest(service.baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
   const cookie = (await sendRequest(service.baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
@@ -46,14 +43,12 @@ async function health(baseUrl: string): Promise<(number | undefined)[]> {
 
 /** Waits until a session is checked and a whole way through the service succeeds. */
 async function assertHeals({ service, history, cookie }: Scene): Promise<void> {
-  const until = performance.now() + healMs + graceMs;
-  for (;;) {
-    const refused = history.refused;
+  await eventually('the recovery of the service', async () => {
+    const { refused } = history;
     await history.once(service.baseUrl);
     const profile = await sendRequest(service.baseUrl, 'GET', '/profile', { cookie });
-    if (history.refused === refused && profile?.status === 200) break;
-    assert.ok(performance.now() < until, `it has not recovered within ${healMs} ms`);
-  }
+    return history.refused === refused && profile?.status === 200;
+  });
   assert.deepEqual(await health(service.baseUrl), [200, 200]);
   assert.equal(service.child.exitCode, null, 'the process is the same');
 }
@@ -65,7 +60,7 @@ export function declareOutages(restarts: number): void {
     const { postgres, service, history, cookie } = scene;
     for (let n = 0; n < restarts; n += 1) {
       history.start(service.baseUrl, clients);
-      await history.progress(20, 10_000);
+      await history.progress(20);
       await postgres.crash();
       await pause(300);
       assert.deepEqual(await health(service.baseUrl), [200, 503]);
@@ -118,7 +113,7 @@ export function declareOutages(restarts: number): void {
     assert.equal(live?.status, 200);
     for (const { what, status, ms } of outcomes) {
       assert.equal(status, 503, what);
-      assert.ok(ms < refusalMs + graceMs, `${what} was rejected after ${ms} ms`);
+      assert.ok(ms < refusalMs, `${what} was rejected after ${ms} ms`);
     }
     await assertHeals(scene);
     await history.check(service.baseUrl);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { patienceMs } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { createData, temporaryFolder } from '../support/running-service.ts';
 
@@ -29,7 +30,7 @@ function start(args: readonly string[], environment: Readonly<Record<string, str
 for (const format of ['json', 'pretty'])
   test(
     `a service that cannot write its log (${format}) answers, and stops at a signal`,
-    { skip, timeout: 60_000 },
+    { skip, timeout: patienceMs },
     async (t) => {
       const port = await freePort();
       const environment = { DATA_DIR: await temporaryFolder(t), PORT: String(port), LOG_FORMAT: format };
@@ -71,7 +72,7 @@ for (const [key, code] of [
 ] as const)
   test(
     `a command that asks for a password ends with a sentence at ${key}`,
-    { skip: !hasScript && 'This system has no script of util-linux', timeout: 60_000 },
+    { skip: !hasScript && 'This system has no script of util-linux', timeout: patienceMs },
     async (t) => {
       const environment = { DATA_DIR: await temporaryFolder(t) };
       await createData(environment);

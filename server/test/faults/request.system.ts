@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sqlitePath } from '../../src/db/open-database.ts';
+import { eventually, patienceMs } from '../support/eventually.ts';
 import { serviceOn } from '../support/running-service.ts';
 import { History, sendRequest } from './history.ts';
 
@@ -16,7 +17,9 @@ test('a fault in one route answers 500 without detail and does not affect other 
   assert.equal((await sendRequest(baseUrl, 'POST', '/users', { fields: watcher }))?.status, 200);
   const cookie = (await sendRequest(baseUrl, 'POST', '/sessions', { fields: watcher }))?.cookie ?? '';
   {
-    using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', { timeout: 5000 });
+    using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', {
+      timeout: patienceMs,
+    });
     direct.exec('alter table one_time_tokens rename to lost');
   }
   const faulty = await Promise.all(
@@ -28,7 +31,7 @@ test('a fault in one route answers 500 without detail and does not affect other 
     assert.equal(reply?.status, 500);
     assert.doesNotMatch(reply?.text ?? '', /one_time_tokens|sqlite|no such|\.ts/i);
   }
-  assert.ok(
+  await eventually('the cause in the log', () =>
     service.lines.some((line) => line.includes('"level":"error"') && line.includes('one_time_tokens')),
   );
   assert.equal((await sendRequest(baseUrl, 'GET', '/profile', { cookie }))?.status, 200);
@@ -37,7 +40,9 @@ test('a fault in one route answers 500 without detail and does not affect other 
   assert.equal(service.child.exitCode, null);
 
   {
-    using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', { timeout: 5000 });
+    using direct = new DatabaseSync(sqlitePath(environment['DATABASE_URL'] ?? '') ?? '', {
+      timeout: patienceMs,
+    });
     direct.exec('alter table lost rename to one_time_tokens');
   }
   const history = new History();

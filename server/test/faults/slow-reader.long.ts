@@ -3,13 +3,14 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serviceOn } from '../support/running-service.ts';
+import { cheapMain } from '../support/service.ts';
 
 /** Longest time, in milliseconds, for which replies wait for a client that does not read them. */
-const longestMs = 20_000;
+const longestMs = 60_000;
 
-test('disconnects a client that does not read its replies within 20 seconds, and serves others in that time', async (t) => {
+test('disconnects a client that does not read its replies, and serves others in that time', async (t) => {
   const { start } = await serviceOn(t, 'sqlite');
-  const { baseUrl } = await start();
+  const { baseUrl } = await start({}, cheapMain);
   const socket = connect({ host: '127.0.0.1', port: Number(new URL(baseUrl).port) });
   socket.pause().on('error', () => {});
   const request = 'GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import type { Environment } from '../../src/config/read-options.ts';
 import { sqlitePath } from '../../src/db/open-database.ts';
+import { patienceMs } from '../support/eventually.ts';
 import { runProgram } from '../support/program.ts';
 
 /** Rows that refer to a missing user, and users without a record of their creation. */
@@ -24,7 +25,7 @@ const strays: Readonly<Record<string, string>> = {
 
 /** Asserts that the SQLite file is intact. */
 export function assertWhole(url: string): void {
-  using database = new DatabaseSync(sqlitePath(url) ?? '', { readOnly: true, timeout: 5000 });
+  using database = new DatabaseSync(sqlitePath(url) ?? '', { readOnly: true, timeout: patienceMs });
   const findings = database.prepare('pragma integrity_check').all();
   assert.deepEqual(
     findings.map((row) => row['integrity_check']),
@@ -36,7 +37,7 @@ export function assertWhole(url: string): void {
 /** Asserts that the SQLite file is intact and contains no half-finished action. */
 export function assertSound(url: string): void {
   assertWhole(url);
-  using database = new DatabaseSync(sqlitePath(url) ?? '', { readOnly: true, timeout: 5000 });
+  using database = new DatabaseSync(sqlitePath(url) ?? '', { readOnly: true, timeout: patienceMs });
   for (const [what, text] of Object.entries(strays))
     assert.equal(database.prepare(text).get()?.['n'], 0, what);
 }

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { migratedModules } from '../../src/app/migrations.ts';
 import type { Database } from '../../src/db/database.ts';
+import { migrationTimes } from '../../src/db/database-times.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import type { Migration } from '../../src/db/migration.ts';
 import { connectDatabase } from '../../src/db/open-database.ts';
@@ -96,7 +97,7 @@ onEachEngine('a running older instance', (engine) => {
         HASH_THREADS: '1',
       };
       const instance = await startOlder(folder ?? '', environment);
-      const database = await connectDatabase(url, { patient: true });
+      const database = await connectDatabase(url, { times: migrationTimes });
       try {
         const visitors = Array.from({ length: users }, () => new Visitor(instance));
         const forEachVisitor = async (work: (visitor: Visitor) => Promise<void>): Promise<void> =>

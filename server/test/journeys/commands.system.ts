@@ -9,6 +9,7 @@ import type { Environment } from '../../src/config/read-options.ts';
 import { minuteMs } from '../../src/kit/clock.ts';
 import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { blocksOf } from '../support/document.ts';
+import { patienceMs } from '../support/eventually.ts';
 import { memberOf } from '../support/request.ts';
 import { CommandHost, runProgram, withoutPlace, type Outcome } from '../support/program.ts';
 import { createData, serviceOn, temporaryFolder } from '../support/running-service.ts';
@@ -162,7 +163,8 @@ describe('next to a running service', () => {
   };
   /** The first waits are too short for a busy machine to see them. */
   const lengthenWaits = (): void => {
-    using database = new DatabaseSync(String(environment['DATABASE_URL']).replace('sqlite:', ''));
+    const path = String(environment['DATABASE_URL']).replace('sqlite:', '');
+    using database = new DatabaseSync(path, { timeout: patienceMs }); // the service seals its audit log each second
     database.exec(`update attempts set next_at = ${Date.now() + 10 * minuteMs}`);
   };
   const profile = async (cookie: string): Promise<number> =>

@@ -10,13 +10,13 @@ import {
   Auth,
   bienvenue,
   findSession,
-  openService,
   requireSession,
   sessionOf,
   type BienvenueOptions,
   type Service,
 } from '../../src/index.ts';
-import { whenNotBusy } from '../support/hashing.ts';
+import { openServiceWith } from '../../src/library/open.ts';
+import { sharedHasher, whenNotBusy } from '../support/hashing.ts';
 import { memberOf } from '../support/request.ts';
 import { temporaryFolder } from '../support/running-service.ts';
 import { runJourney } from './contract-journey.ts';
@@ -29,7 +29,10 @@ async function listen(t: TestContext, host: FastifyInstance): Promise<string> {
 
 /** Opens a service, which is closed after the test and its hosts. */
 async function open(t: TestContext, ...hosts: readonly FastifyInstance[]): Promise<Service> {
-  const service = await openService({ DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'silent' });
+  const service = await openServiceWith(
+    { DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'silent' },
+    { hasher: sharedHasher },
+  );
   t.after(async () => {
     for (const host of hosts) await host.close();
     await service.close();

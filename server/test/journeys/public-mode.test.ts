@@ -1,8 +1,8 @@
 // One user's way through public mode, with a real socket and a real SMTP server.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
+import { eventually } from '../support/eventually.ts';
 import { tokenIn as findToken } from '../support/mail-box.ts';
 import { startMailCatcher, type CaughtMail, type MailCatcher } from '../support/mail-catcher.ts';
 import { startService, type ServiceProcess } from '../support/service.ts';
@@ -57,13 +57,10 @@ async function send(
 }
 
 /** The newest mail with this subject; waits for it. */
-async function mailAbout(subject: RegExp): Promise<CaughtMail> {
-  for (let i = 0; i < 100; i += 1) {
-    const found = catcher.mails.findLast((mail) => subject.test(mail.parsed.subject ?? ''));
-    if (found !== undefined) return found;
-    await sleep(100);
-  }
-  throw new Error(`No mail about ${subject}`);
+function mailAbout(subject: RegExp): Promise<CaughtMail> {
+  return eventually(`a mail about ${subject}`, () =>
+    catcher.mails.findLast((mail) => subject.test(mail.parsed.subject ?? '')),
+  );
 }
 
 function tokenIn(mail: CaughtMail): string {

@@ -3,9 +3,13 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serviceOn } from '../support/running-service.ts';
+import { cheapMain } from '../support/service.ts';
 
-/** Longest life, in milliseconds, of a connection that never completes a request. */
-const longestMs = 15_000;
+/**
+ * Longest life, in milliseconds, of a connection that never completes a request: the service needs 11 s at most, and
+ * without its limits Node.js a minute or more.
+ */
+const longestMs = 45_000;
 
 const senders: Readonly<Record<string, string>> = {
   'nothing at all': '',
@@ -17,9 +21,9 @@ const senders: Readonly<Record<string, string>> = {
     'POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n',
 };
 
-test('disconnects a client that sends a request byte by byte within 15 seconds, and serves others in that time', async (t) => {
+test('disconnects a client that sends a request byte by byte, and serves others in that time', async (t) => {
   const { start } = await serviceOn(t, 'sqlite');
-  const { baseUrl } = await start();
+  const { baseUrl } = await start({}, cheapMain);
   const port = Number(new URL(baseUrl).port);
 
   const lives = Object.entries(senders).map(async ([what, begin]): Promise<string | undefined> => {

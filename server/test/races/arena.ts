@@ -6,14 +6,13 @@ import { join } from 'node:path';
 import { createKey, formatKeys } from '../../src/kit/keyring.ts';
 import type { Environment } from '../../src/config/read-options.ts';
 import type { Database } from '../../src/db/database.ts';
-import { connectDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { Auth } from '../../src/library/auth.ts';
 import { DB } from '../../src/library/db.ts';
-import { freshDatabase, type EngineName } from '../support/engines.ts';
+import { freshDatabase, openPatiently, type EngineName } from '../support/engines.ts';
 import { cheapHashing } from '../support/hashing.ts';
 import { startMailCatcher } from '../support/mail-catcher.ts';
-import { realMain, startService, type ServiceProcess } from '../support/service.ts';
+import { startService, type ServiceProcess } from '../support/service.ts';
 import type { Outcome, Racer } from './landing.ts';
 
 export interface Arena {
@@ -48,12 +47,12 @@ export async function openArena(
     DATABASE_URL: fresh.url,
     DATA_DIR: folder,
     SECRET_KEY: formatKeys([createKey()]),
+    ...(hashesReally && { TEST_HASHES: 'real' }),
     ...(catcher && { ...publicMode, SMTP_URL: catcher.url }),
   };
   const services: ServiceProcess[] = [];
-  for (let i = 0; i < (engine === 'sqlite' ? 1 : 2); i += 1)
-    services.push(await startService(environment, hashesReally ? realMain : undefined));
-  const database = await connectDatabase(fresh.url);
+  for (let i = 0; i < (engine === 'sqlite' ? 1 : 2); i += 1) services.push(await startService(environment));
+  const database = await openPatiently(fresh.url);
   const auth = new Auth({ db: new DB(database) });
   const hasher = new Hasher(cheapHashing);
   return {

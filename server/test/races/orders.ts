@@ -6,10 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/kit/log.ts';
 import { Problem } from '../../src/kit/problem.ts';
 import type { Database } from '../../src/db/database.ts';
-import { migratedModules } from '../../src/app/migrations.ts';
 import { createToken } from '../../src/kit/secret.ts';
 import { requestKind } from '../../src/identity/cookie-kinds.ts';
-import { openDatabase } from '../../src/db/open-database.ts';
 import { Outbox } from '../../src/mail/outbox.ts';
 import { Auth, type AuthOptions } from '../../src/library/auth.ts';
 import { DB } from '../../src/library/db.ts';
@@ -17,7 +15,7 @@ import { requireEmailAddress } from '../../src/user/email-address.ts';
 import { ValueError, type User } from '../../src/user/user.ts';
 import { programSource } from '../../src/audit/event.ts';
 import { testClock } from '../support/clock.ts';
-import { freshDatabase, type FreshDatabase } from '../support/engines.ts';
+import { freshDatabase, openPatiently, type FreshDatabase } from '../support/engines.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { sharedHasher } from '../support/hashing.ts';
 import { kits } from '../support/kit.ts';
@@ -61,7 +59,7 @@ export function declareOrders(most: number): void {
 
     before(async () => {
       fresh = await freshDatabase('postgres');
-      database = await openDatabase(fresh.url, migratedModules);
+      database = await openPatiently(fresh.url);
       oldHash = await sharedHasher.hash(old);
     });
     after(async () => {

@@ -1,4 +1,4 @@
-// The program `bienvenue` with cheap hashes, for tests that start it and need many hashes.
+// The program `bienvenue` with cheap hashes, and with its own limits of waiting.
 import { run } from '../../src/cli/cli.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { cheapHashing } from './hashing.ts';

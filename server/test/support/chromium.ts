@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { patienceMs } from './eventually.ts';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome'];
 const cache = fileURLToPath(new URL('../../../node_modules/.cache', import.meta.url));
@@ -45,13 +46,22 @@ export async function openBrowser(
   throw new Error(faults.map(String).join('; '), { cause: faults });
 }
 
-function launch({ path, environment }: Program, options: readonly string[]): Promise<Browser> {
-  return chromium.launch({
+async function launch({ path, environment }: Program, options: readonly string[]): Promise<Browser> {
+  const browser = await chromium.launch({
+    timeout: patienceMs,
     executablePath: path,
     env: { ...process.env, ...environment },
     // It opens only our pages. Root has no sandbox, and the shared memory of a container is small.
     args: ['--no-sandbox', '--disable-dev-shm-usage', ...options],
   });
+  const newContext = browser.newContext.bind(browser);
+  // Also called by `newPage`. The default of 30 s is too short for a busy machine.
+  browser.newContext = async (context) => {
+    const made = await newContext(context);
+    made.setDefaultTimeout(patienceMs);
+    return made;
+  };
+  return browser;
 }
 
 function ownProgram(): Program {

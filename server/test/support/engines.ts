@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, type SuiteContext } from 'node:tes
 import type { Database } from '../../src/db/database.ts';
 import { migratedModules } from '../../src/app/migrations.ts';
 import { openDatabase, sqlitePath } from '../../src/db/open-database.ts';
+import { patientTimes } from './database-times.ts';
 import type { FeatureTitle } from './feature.ts';
 
 export type EngineName = 'sqlite' | 'postgres';
@@ -120,13 +121,20 @@ export async function withEmptyDatabase<T>(
   return lend(await (engine === 'sqlite' ? sqliteFile() : postgresDatabase()), work);
 }
 
+/**
+ * Opens a database, migrated first, that waits for longer than the service does. Tests of the limits call `openDatabase`.
+ */
+export function openPatiently(url: string): Promise<Database> {
+  return openDatabase(url, migratedModules, { times: patientTimes });
+}
+
 /** Runs the work on a new, migrated database. */
 export async function withDatabase<T>(
   engine: EngineName,
   work: (database: Database, url: string) => Promise<T>,
 ): Promise<T> {
   return lend(await freshDatabase(engine), async (url) => {
-    const database = await openDatabase(url, migratedModules);
+    const database = await openPatiently(url);
     try {
       return await work(database, url);
     } finally {
@@ -147,7 +155,7 @@ export function useDatabase(engine: EngineName): () => OpenDatabase {
   let database: Database | undefined;
   before(async () => {
     fresh = await freshDatabase(engine);
-    database = await openDatabase(fresh.url, migratedModules);
+    database = await openPatiently(fresh.url);
   });
   beforeEach(async () => {
     for (const table of ['users', 'attempts', 'audit_events'])

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { request as open, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { blockOf } from './document.ts';
+import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { encodeFields, sendTo, type ContractRequest, type Reply } from './request.ts';
 import { temporaryFolder, type Owner } from './running-service.ts';
@@ -54,12 +54,13 @@ export async function run(
   const said: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
   t.after(() => end(child));
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    if (await fetch(origin, { redirect: 'manual' }).catch(() => undefined)) return;
-    assert.equal(child.exitCode, null, said.join(''));
-    await wait(50);
-  }
-  assert.fail(`${file} does not answer: ${said.join('')}`);
+  await eventually(
+    () => `an answer of ${file}: ${said.join('')}`,
+    () => {
+      assert.equal(child.exitCode, null, said.join(''));
+      return fetch(origin, { redirect: 'manual' }).catch(() => undefined);
+    },
+  );
 }
 
 async function end(child: ChildProcess): Promise<void> {

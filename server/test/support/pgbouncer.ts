@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { temporaryFolder, type Owner } from './running-service.ts';
 
@@ -93,14 +93,11 @@ export async function startPgBouncer(
 
 /** Resolves when a program accepts connections on the port. */
 async function accepts(port: number): Promise<void> {
-  for (let tries = 200; tries > 0; tries -= 1) {
-    const isOpen = await new Promise<boolean>((resolve) => {
+  const isOpen = (): Promise<boolean> =>
+    new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1');
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
     });
-    if (isOpen) return;
-    await pause(50);
-  }
-  throw new Error(`Nothing listens on port ${port}`);
+  await eventually(`a program that listens on port ${port}`, isOpen);
 }

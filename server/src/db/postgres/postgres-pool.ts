@@ -9,6 +9,7 @@ import {
   type PostgresServers,
 } from '../../kit/postgres/postgres-url.ts';
 import { DatabaseRefused } from '../database.ts';
+import type { DatabaseTimes } from '../database-times.ts';
 import { Connection, mannerOf, plannerSettings, settings, type Manner } from './postgres-connection.ts';
 import { isOfServer, toConnectionError } from './postgres-error.ts';
 import '../problem.ts';
@@ -17,17 +18,8 @@ export interface PostgresSettings {
   readonly pooler: Pooler;
   /** Maximum number of connections. */
   readonly connections: number;
-  /** No time limits: migrations wait for each other, and may move much data. */
-  readonly patient: boolean;
+  readonly times: DatabaseTimes;
 }
-
-/** Limit of the server for a statement, which includes its waits for locks. No statement of the service takes as long. */
-const statementTimeoutMs = 3000;
-/** Limit of the client, for a server that does not respond, and for statements on which the server sets no limit. */
-const queryTimeoutMs = 3500;
-const connectTimeoutMs = 3000;
-/** The same if there are other servers to try. */
-const connectTimeoutOfManyMs = 1000;
 
 /** Reads bigint as number: the integers of the service are ids and milliseconds, far below 2^53. */
 const types = new pg.TypeOverrides();
@@ -61,12 +53,13 @@ export class PostgresPool {
     this.#settings = poolSettings;
     this.#servers = readPostgresUrl(url);
     this.#url = this.#servers.urls[0] ?? url;
-    const limitMs = poolSettings.patient ? 0 : statementTimeoutMs; // 0: none, whatever the role has
-    this.#limits = { statement_timeout: limitMs, idle_in_transaction_session_timeout: limitMs };
+    const { statementMs, connectMs } = poolSettings.times;
+    // Also without a limit, because the role may have one.
+    this.#limits = { statement_timeout: statementMs, idle_in_transaction_session_timeout: statementMs };
     const config = (): pg.ClientConfig => this.#config();
     this.#pool = new pg.Pool({
       max: poolSettings.connections,
-      connectionTimeoutMillis: connectTimeoutMs,
+      connectionTimeoutMillis: connectMs,
       allowExitOnIdle: true,
       Client: class extends pg.Client {
         constructor() {
@@ -132,12 +125,13 @@ export class PostgresPool {
   /** No startup parameter but those that poolers take: the limits are set after connecting. */
   #config(): pg.ClientConfig {
     const isOnly = this.#servers.urls.length === 1;
+    const { queryMs, connectMs, connectToOneOfManyMs } = this.#settings.times;
     return {
       connectionString: this.#url,
       types,
       application_name: 'bienvenue',
-      connectionTimeoutMillis: isOnly ? connectTimeoutMs : connectTimeoutOfManyMs,
-      ...(!this.#settings.patient && { query_timeout: queryTimeoutMs }),
+      connectionTimeoutMillis: isOnly ? connectMs : connectToOneOfManyMs,
+      query_timeout: queryMs,
       keepAlive: true,
     };
   }

@@ -184,7 +184,7 @@ describe('a new file', () => {
     assert.deepEqual(readFileSync(path), copied);
   });
 
-  test('a file that another program locks', { timeout: 30_000 }, async () => {
+  test('a file that another program locks', { timeout: 120_000 }, async () => {
     const path = join(folder, 'locked.db');
     writeFileSync(path, good);
     using other = new DatabaseSync(path);

@@ -3,6 +3,7 @@
 import type { DatabaseSync as Connection, SQLInputValue, StatementSync } from 'node:sqlite';
 import { Problem } from '../../kit/problem.ts';
 import type { Database, Lookup, QueryBuilder, Statement } from '../database.ts';
+import { serviceTimes } from '../database-times.ts';
 import { sqliteEngine } from '../engine.ts';
 import { applicationId, checkSqliteFile, openingFault, toSqliteError } from './sqlite-file.ts';
 import { CompiledStatements, compileOnce, type Compiled } from '../statement.ts';
@@ -10,8 +11,6 @@ import type { WriterData, WriterRequest } from './sqlite-writer.ts';
 import { Writer } from './writer-thread.ts';
 const { DatabaseSync } = process.getBuiltinModule('node:sqlite'); // as in sqlite-file.ts
 
-/** How long a write waits for another process that locks the file, such as a command of the operator. */
-const writeBusyTimeoutMs = 5000;
 /**
  * How long a read waits. In WAL mode it only waits for the recovery after a crash, and must not block the thread for
  * long.
@@ -249,9 +248,9 @@ class SqliteDatabase implements Database {
  * @throws {DatabaseRefused} if the file is of another program, is damaged, is locked, or is on a network file system or a
  *   full disk.
  */
-export async function openSqlite(path: string): Promise<Database> {
+export async function openSqlite(path: string, { lockMs } = serviceTimes): Promise<Database> {
   checkSqliteFile(path);
-  const data: WriterData = { path, busyTimeoutMs: writeBusyTimeoutMs, applicationId };
+  const data: WriterData = { path, busyTimeoutMs: lockMs, applicationId };
   const writer = new Writer(data);
   try {
     // After the first answer of the thread the file is open and in WAL mode, as the reader requires.

@@ -175,7 +175,7 @@ describe('the breach check', () => {
       const start = performance.now();
       assert.equal(await check().reasonAgainst('password'), undefined);
       const ms = performance.now() - start;
-      assert.ok(ms > 1500 && ms < 10_000, `${ms} ms`);
+      assert.ok(ms > 1500 && ms < 60_000, `${ms} ms`);
     }
     assert.equal(logged.length, 2);
   });

@@ -24,7 +24,7 @@ test('sends 200 rejections per second immediately, and further ones after about 
   assert.equal(prompt, 200);
   for (const answered of await Promise.all(late)) assert.equal(answered, problem);
   const tookMs = performance.now() - begunAt;
-  assert.ok(tookMs > 60 && tookMs < 5000, `${tookMs} ms`);
+  assert.ok(tookMs > 60 && tookMs < 60_000, `${tookMs} ms`);
 
   clock.advance(1000);
   let isNow = false;

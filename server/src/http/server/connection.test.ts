@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
+import { eventually } from '../../../test/support/eventually.ts';
+import { hourMs, minuteMs } from '../../kit/clock.ts';
 import { RequestHooks, type RequestHookOptions } from './request-hooks.ts';
 import { errorHandler } from '../reply/problem-handler.ts';
 import { connectionTimes, createServer, type ConnectionTimes } from './server.ts';
@@ -83,13 +85,28 @@ async function serve(t: TestContext, times: ConnectionTimes = connectionTimes) {
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i += 1) await pause(10);
-  assert.ok(condition(), what);
-}
+const untilRead = ({ read }: Connection, pattern: RegExp): Promise<true> =>
+  eventually(
+    () => `${pattern} in ${read()}`,
+    () => pattern.test(read()),
+  );
 
-const untilRead = ({ read }: Connection, pattern: RegExp): Promise<void> =>
-  until(() => pattern.test(read()), String(pattern));
+const untilReplies = ({ read }: Connection, count: number): Promise<true> =>
+  eventually(
+    () => `${count} replies in ${read()}`,
+    () => read().split('HTTP/1.1 200').length - 1 === count,
+  );
+
+/** Limits that nothing here reaches, for tests of another one. */
+const patientTimes: ConnectionTimes = {
+  ...connectionTimes,
+  requestMs: hourMs,
+  headersMs: 5 * minuteMs, // the maximum of Node.js
+  stillMs: hourMs,
+};
+
+/** Limit in milliseconds for a disconnection, below the defaults of Node.js: without ours, it comes after a minute or more. */
+const goneMs = 45_000;
 
 test('above the maximum number of connections rejects new ones and serves the open ones', async (t) => {
   const { app, open, lines } = await serve(t);
@@ -144,14 +161,14 @@ test('allows thirty-two pending requests on one connection, repeatedly, and clos
   assert.equal(tooMany.read(), '');
   release();
   for (let replies = 32; replies <= 128; replies += 32) {
-    await until(() => many.read().split('HTTP/1.1 200').length - 1 === replies, `${replies} replies`);
+    await untilReplies(many, replies);
     many.socket.write(get('/').repeat(32));
   }
   assert.match(many.read(), /^HTTP[^]*?\r\n\r\nlate/);
 });
 
 test('a stop finishes pending requests, rejects new ones, and closes every connection', async (t) => {
-  const { app, hooks, open, release } = await serve(t);
+  const { app, hooks, open, release } = await serve(t, patientTimes);
   const pending = open();
   const idle = open();
   const silent = open();
@@ -170,11 +187,9 @@ test('a stop finishes pending requests, rejects new ones, and closes every conne
   assert.match(next.read(), /\r\nretry-after: 1\r\n/i);
   assert.match(next.read(), /"code":"unavailable"/);
 
-  const begun = performance.now();
   const closed = app.close();
   await idle.closed;
   await silent.closed;
-  assert.ok(performance.now() - begun < 5000);
   half.socket.write('st: localhost\r\n\r\n');
   await half.closed;
   assert.match(half.read(), /^HTTP\/1\.1 503 /);
@@ -209,7 +224,7 @@ const slowSenders: Readonly<Record<string, readonly [begin: string, drip: string
 
 // server/test/journeys/slow-sender.system.ts tests the real service with its real time limits.
 for (const [what, [begin, drip]] of Object.entries(slowSenders)) {
-  test(`disconnects a client that slowly sends ${what}`, { timeout: 8_000 }, async (t) => {
+  test(`disconnects a client that slowly sends ${what}`, { timeout: goneMs }, async (t) => {
     const { open } = await serve(t, shortTimes);
 
     const { socket, closed } = open();
@@ -228,28 +243,32 @@ const silentSenders = {
 };
 
 for (const [when, begin] of Object.entries(silentSenders))
-  test(`disconnects a client that becomes silent ${when}`, { timeout: 8_000 }, async (t) => {
-    const { open } = await serve(t, { ...connectionTimes, stillMs: shortTimes.stillMs });
+  test(`disconnects a client that becomes silent ${when}`, { timeout: goneMs }, async (t) => {
+    const { open } = await serve(t, { ...patientTimes, stillMs: shortTimes.stillMs });
     const { socket, closed } = open();
     if (begin !== '') socket.write(begin);
     await closed;
   });
 
-test('waits while the service works, for each request of a connection, and disconnects what hangs', async (t) => {
-  const { open } = await serve(t, { ...connectionTimes, stillMs: 100, workMs: 2000 });
-  const body = 'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
-  const requests = [get('/work'), `POST /work HTTP/1.1\r\nHost: localhost\r\n${body}`];
-  const works = open();
-  for (let replies = 1; replies * workingMs < 2300; replies += 1) {
-    works.socket.write(requests[replies % 2] ?? '');
-    await until(() => works.read().split('HTTP/1.1 200').length - 1 === replies, `${replies} replies`);
-  }
+test(
+  'waits while the service works, for each request of a connection, and disconnects what hangs',
+  { timeout: goneMs },
+  async (t) => {
+    const { open } = await serve(t, { ...connectionTimes, stillMs: 100, workMs: 2000 });
+    const body = 'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
+    const requests = [get('/work'), `POST /work HTTP/1.1\r\nHost: localhost\r\n${body}`];
+    const works = open();
+    for (let replies = 1; replies * workingMs < 2300; replies += 1) {
+      works.socket.write(requests[replies % 2] ?? '');
+      await untilReplies(works, replies);
+    }
 
-  const hangs = open();
-  hangs.socket.write(get('/late'));
-  await hangs.closed;
-  assert.equal(hangs.read(), '');
-});
+    const hangs = open();
+    hangs.socket.write(get('/late'));
+    await hangs.closed;
+    assert.equal(hangs.read(), '');
+  },
+);
 
 test('the time limits disconnect a slow sender within 15 seconds', () => {
   const { requestMs, headersMs, checkMs } = connectionTimes;

@@ -182,7 +182,7 @@ describe('a request that is too large', () => {
       statusesOf(await exchange(`GET /?${'a&'.repeat(100_000)} HTTP/1.1\r\n${host}\r\n`)),
       [431],
     );
-    assert.ok(performance.now() - begun < 10_000 * growths.length, '220 requests');
+    assert.ok(performance.now() - begun < 60_000 * growths.length, '220 requests');
     assert.ok((growths.at(-1) ?? 0) < maxGrowth, growths.join());
   });
 });

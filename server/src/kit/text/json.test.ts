@@ -66,9 +66,9 @@ describe('findRepeatedMember', () => {
       `{"a":"${'a'.repeat(16_000)}"}`,
     ]) {
       JSON.parse(text);
-      const begun = performance.now();
+      const begun = process.cpuUsage();
       findRepeatedMember(text);
-      assert.ok(performance.now() - begun < 500);
+      assert.ok(process.cpuUsage(begun).user < 500_000, 'half a second of the processor');
     }
   });
 });

@@ -29,6 +29,10 @@ onEachEngine('the limit of a network', (engine) => {
   });
   after(() => site.close());
 
+  /** Declares a test in which no limit refills, however long it takes. */
+  const inOneInstant = (title: string, work: () => Promise<void>): void =>
+    void test(title, () => site.inOneInstant(work));
+
   /** An address from which nothing was sent. */
   const network = (): string => `203.0.113.${(networks += 1)}`;
   const several = async (request: () => Promise<Reply>): Promise<Reply[]> => {
@@ -49,7 +53,7 @@ onEachEngine('the limit of a network', (engine) => {
       }),
     );
 
-  test('does not count wrong codes and tokens that users send to an application', async () => {
+  inOneInstant('does not count wrong codes and tokens that users send to an application', async () => {
     const from = network();
     const wrong = { code: 'bvo_x', verifier: 'x'.repeat(43), redirectUri: app.redirectUri };
     const key = await TestKey.create();
@@ -79,7 +83,7 @@ onEachEngine('the limit of a network', (engine) => {
     assert.equal(await program.isActive('bva_x', { from }), false);
   });
 
-  test('counts requests that no client authenticates', async () => {
+  inOneInstant('counts requests that no client authenticates', async () => {
     for (const accept of ['application/json', 'text/html'])
       for (const path of [oidcPaths.token, oidcPaths.introspection, oidcPaths.revocation]) {
         const headers = { authorization: 'Basic eDp4', accept };
@@ -95,7 +99,7 @@ onEachEngine('the limit of a network', (engine) => {
       }
   });
 
-  test('counts what a stranger opens with the id of a public client', async () => {
+  inOneInstant('counts what a stranger opens with the id of a public client', async () => {
     const device = await television();
     const request = {
       response_type: 'code',
@@ -117,7 +121,7 @@ onEachEngine('the limit of a network', (engine) => {
     assert.equal(refused(own), 0);
   });
 
-  test('does not count devices that wait', async () => {
+  inOneInstant('does not count devices that wait', async () => {
     const from = network();
     const device = await television();
     const first: Reply[] = [];
@@ -133,48 +137,56 @@ onEachEngine('the limit of a network', (engine) => {
     assert.equal(countOf(again, 'slow_down'), again.length);
   });
 
-  test('counts authorization requests of strangers that wait for a person, and those of an account as its reads', async () => {
-    const { url } = await authorizationRequest(app);
-    const begin = async (
-      from: string,
-      headers: Readonly<Record<string, string>> = {},
-      more = '',
-    ): Promise<Reply> =>
-      send(site.service.app, {
-        method: 'GET',
-        path: `${url.slice(site.origin.length)}${more}`,
-        headers: { accept: 'text/html', ...headers },
-        from,
-      });
-    const waiting = async (): Promise<number> =>
-      (await site.db.query((sql) => sql.selectFrom('oidc_interactions' as never).select('id' as never)))
-        .length;
-    const [from, stored] = [network(), await waiting()];
-    // Applications ask so in frames of their pages. Nothing is stored for it.
-    const asked = await several(() => begin(from, {}, '&prompt=none'));
-    assert.equal(refused(asked), 0);
-    for (const { headers } of asked) assert.match(String(headers['location']), /error=login_required/);
-    assert.equal(await waiting(), stored);
-    const replies = await several(() => begin(from));
-    assert.equal(refused(replies), 3);
-    assert.equal(await waiting(), stored + limit);
-    const last = replies.at(-1);
-    assert.match(String(last?.headers['content-type']), /^text\/html/);
-    assert.match(last?.text ?? '', /<html lang="en"/);
-    assert.ok(Number(last?.headers['retry-after']) > 0);
-    // What names a pushed request may be any request.
-    assert.equal((await begin(from, {}, '&prompt=none&request_uri=urn%3Ax')).status, 429);
-    const person = await site.person();
-    const cookie = `session_id=${person.sessionToken ?? ''}`;
-    const own = await several(() => begin(from, { cookie }, '&prompt=none'));
-    for (const { headers } of own) assert.match(String(headers['location']), /code=/);
-    const form = await several(() =>
-      send(site.service.app, { method: 'POST', path: oidcPaths.authorization, fields: {}, from: network() }),
-    );
-    assert.equal(refused(form), 0);
-  });
+  inOneInstant(
+    'counts authorization requests of strangers that wait for a person, and those of an account as its reads',
+    async () => {
+      const { url } = await authorizationRequest(app);
+      const begin = async (
+        from: string,
+        headers: Readonly<Record<string, string>> = {},
+        more = '',
+      ): Promise<Reply> =>
+        send(site.service.app, {
+          method: 'GET',
+          path: `${url.slice(site.origin.length)}${more}`,
+          headers: { accept: 'text/html', ...headers },
+          from,
+        });
+      const waiting = async (): Promise<number> =>
+        (await site.db.query((sql) => sql.selectFrom('oidc_interactions' as never).select('id' as never)))
+          .length;
+      const [from, stored] = [network(), await waiting()];
+      // Applications ask so in frames of their pages. Nothing is stored for it.
+      const asked = await several(() => begin(from, {}, '&prompt=none'));
+      assert.equal(refused(asked), 0);
+      for (const { headers } of asked) assert.match(String(headers['location']), /error=login_required/);
+      assert.equal(await waiting(), stored);
+      const replies = await several(() => begin(from));
+      assert.equal(refused(replies), 3);
+      assert.equal(await waiting(), stored + limit);
+      const last = replies.at(-1);
+      assert.match(String(last?.headers['content-type']), /^text\/html/);
+      assert.match(last?.text ?? '', /<html lang="en"/);
+      assert.ok(Number(last?.headers['retry-after']) > 0);
+      // What names a pushed request may be any request.
+      assert.equal((await begin(from, {}, '&prompt=none&request_uri=urn%3Ax')).status, 429);
+      const person = await site.person();
+      const cookie = `session_id=${person.sessionToken ?? ''}`;
+      const own = await several(() => begin(from, { cookie }, '&prompt=none'));
+      for (const { headers } of own) assert.match(String(headers['location']), /code=/);
+      const form = await several(() =>
+        send(site.service.app, {
+          method: 'POST',
+          path: oidcPaths.authorization,
+          fields: {},
+          from: network(),
+        }),
+      );
+      assert.equal(refused(form), 0);
+    },
+  );
 
-  test('keeps no program from the keys, and is an error of OAuth that scripts can read', async () => {
+  inOneInstant('keeps no program from the keys, and is an error of OAuth that scripts can read', async () => {
     const from = network();
     const origin = 'https://app.example';
     const wrong = { headers: { authorization: 'Basic eDp4', origin }, isAuthenticated: false, from };
@@ -219,7 +231,7 @@ onEachEngine('the limit of a network', (engine) => {
     assert.deepEqual([long.status, memberOf(long.body, 'error')], [413, 'invalid_request']);
   });
 
-  test('of an account is that of its reads', async () => {
+  inOneInstant('of an account is that of its reads', async () => {
     const reading = await site.another({ ACCOUNT_READS_PER_MINUTE: '20' });
     site.service.clock.advance(minuteMs);
     try {

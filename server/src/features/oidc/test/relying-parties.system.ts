@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { blocksOf } from '../../../../test/support/document.ts';
+import { eventually } from '../../../../test/support/eventually.ts';
 import type { Sql } from '../../../db/database.ts';
 import { findClient, updateClient } from '../client/store.ts';
 import type { GrantTables } from '../grant/schema.ts';
@@ -14,7 +15,7 @@ import { ProviderSite, textOf, type Arrival, type Person } from './site.ts';
 import { addSkippedApp, withoutSkippedApp } from './skipped-app.ts';
 
 /** Lifetime of the access tokens, after which programs refresh them. */
-const tokenSeconds = 4;
+const tokenSeconds = 8;
 
 let site: ProviderSite;
 before(async () => {
@@ -44,16 +45,14 @@ function assertAsked({ url, status, text }: Arrival): void {
 
 /** Runs the job that delivers logouts, until all are delivered: another test may be delivering some of them. */
 async function deliverLogouts(): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  await eventually('the delivery of all logouts', async () => {
     for (const { jobs = [] } of site.service.service.modules)
       for (const job of jobs) if (job.name === 'deliver logouts') await job.run();
     const left = await site.db.query((sql: Sql<LogoutTables>) =>
       sql.selectFrom('oidc_logouts').select('last_error'),
     );
-    if (left.length === 0) return;
-    await wait(50);
-  }
-  assert.fail('logouts are left');
+    return left.length === 0;
+  });
 }
 
 /** Refresh tokens of a person that were replaced. */

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import * as openid from 'openid-client';
 import type { Environment } from '../../../config/read-options.ts';
-import type { Clock } from '../../../kit/clock.ts';
 import { freshDatabase, type EngineName } from '../../../../test/support/engines.ts';
 import { unescapeMarkup } from '../../../../test/support/markup.ts';
 import { freePort } from '../../../../test/support/free-port.ts';
@@ -16,15 +15,24 @@ import { addClient, addSecret, putResource } from '../client/store.ts';
 
 export const password = 'nine newts under a green umbrella';
 
-/** The clock of the machine, which the engine uses too; a test can move ours. */
-function liveClock(): { readonly now: Clock; readonly advance: (ms: number) => void } {
-  let offset = 0;
-  return {
-    now: () => Date.now() + offset,
-    advance: (ms) => {
-      offset += ms;
-    },
+/** The clock of the machine, which the engine uses too; a test can move ours, and stop it. */
+class LiveClock {
+  #offset = 0;
+  #stoppedAt: number | undefined;
+
+  readonly now = (): number => this.#offset + (this.#stoppedAt ?? Date.now());
+
+  readonly advance = (ms: number): void => {
+    this.#offset += ms;
   };
+
+  stop(): void {
+    this.#stoppedAt ??= Date.now();
+  }
+
+  start(): void {
+    this.#stoppedAt = undefined;
+  }
 }
 
 /** An application. */
@@ -43,12 +51,14 @@ export class ProviderSite {
   readonly service: TestService;
   readonly origin: string;
   readonly #drop: () => Promise<void>;
+  readonly #clock: LiveClock;
   #clients = 0;
 
-  private constructor(service: TestService, origin: string, drop: () => Promise<void>) {
+  private constructor(service: TestService, origin: string, drop: () => Promise<void>, clock: LiveClock) {
     this.service = service;
     this.origin = origin;
     this.#drop = drop;
+    this.#clock = clock;
   }
 
   static async open(
@@ -58,18 +68,27 @@ export class ProviderSite {
   ): Promise<ProviderSite> {
     const { url, drop } = await freshDatabase(engine);
     const port = await freePort();
-    const service = await serviceOn(
-      { url, clock: liveClock() },
-      { PORT: String(port), ...environment },
-      overrides,
-    );
+    const clock = new LiveClock();
+    const service = await serviceOn({ url, clock }, { PORT: String(port), ...environment }, overrides);
     await service.app.listen({ host: '127.0.0.1', port });
-    return new ProviderSite(service, `http://localhost:${port}`, drop);
+    return new ProviderSite(service, `http://localhost:${port}`, drop, clock);
   }
 
   /** Another instance on the same database, which answers at the same address only if it is called by `inject`. */
   async another(environment: Environment = {}, overrides: ServiceOverrides = {}): Promise<TestService> {
     return serviceOn(this.service, { PORT: new URL(this.origin).port, ...environment }, overrides);
+  }
+
+  /**
+   * Does the work in one instant of our clock, so that no limit refills in between. The clock of the engine goes on.
+   */
+  async inOneInstant<T>(work: () => Promise<T>): Promise<T> {
+    this.#clock.stop();
+    try {
+      return await work();
+    } finally {
+      this.#clock.start();
+    }
   }
 
   async close(): Promise<void> {

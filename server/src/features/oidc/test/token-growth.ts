@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { sql as rawSql } from 'kysely';
 import type { Database, Sql } from '../../../db/database.ts';
 import { connectDatabase, sqlitePath } from '../../../db/open-database.ts';
+import { migrationTimes } from '../../../db/database-times.ts';
 import { dayMs, hourMs } from '../../../kit/clock.ts';
 import { onEachEngine } from '../../../../test/support/engines.ts';
 import { planOf, unboundedStepsOf } from '../../../../test/support/plan.ts';
@@ -132,7 +133,7 @@ export function declareTokenGrowth({ tokens, longestMs }: TokenGrowth): void {
       const now = site.service.clock.now();
       ends = now + hourMs;
       await site.application({ id: 'app-filled' });
-      const db = await connectDatabase(site.service.url, { patient: true }); // analyzing the tables takes seconds
+      const db = await connectDatabase(site.service.url, { times: migrationTimes }); // analyzing the tables takes seconds
       await fill(db, { count: tokens, now, ends });
       await db.close();
     });

@@ -1,7 +1,7 @@
 // Passkeys on the pages, in a real browser: signing up and in with them alone, and as the second factor.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from '../../../../test/support/eventually.ts';
 import { minuteMs } from '../../../kit/clock.ts';
 import { perform, story, type Story } from '../../../../test/pages/story.ts';
 import { rowsIn } from '../../../../test/support/contents.ts';
@@ -258,11 +258,10 @@ const scriptStories: readonly Story[] = [
       await at.goTo('/sign-out');
       await at.press('page.sign_out.act');
       const isAsked = async (times: number): Promise<void> => {
-        for (let tries = 0; tries < 300; tries += 1) {
-          if ((await at.page.evaluate<number>('asked.length')) >= times) return;
-          await pause(50);
-        }
-        assert.fail(`asked less than ${times} times`);
+        await eventually(
+          `${times} prompts`,
+          async () => (await at.page.evaluate<number>('asked.length')) >= times,
+        );
       };
       await isAsked(1);
       const button = at.page.getByRole('button', { name: at.say('page.passkeys.sign_in') });
