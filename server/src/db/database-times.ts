@@ -1,6 +1,6 @@
 // How long the service waits for its database.
 
-/** Limits in milliseconds; 0 means no limit. */
+/** Limits in milliseconds. For those of statements and queries, 0 means no limit. */
 export interface DatabaseTimes {
   /** PostgreSQL: limit of the server for a statement, which includes its waits for locks, and for an idle transaction. */
   readonly statementMs: number;
@@ -23,5 +23,7 @@ export const serviceTimes: DatabaseTimes = {
   lockMs: 5000,
 };
 
-/** The limits of migrations, which wait for each other, and may move much data. */
-export const migrationTimes: DatabaseTimes = { ...serviceTimes, statementMs: 0, queryMs: 0 };
+/** The limits of migrations, whose statements wait for each other, and may move much data. */
+export function migrationTimes(times: DatabaseTimes = serviceTimes): DatabaseTimes {
+  return { ...times, statementMs: 0, queryMs: 0 };
+}

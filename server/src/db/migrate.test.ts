@@ -30,7 +30,7 @@ function withConnection(
   work: (db: Database, url: string) => Promise<void>,
 ): Promise<void> {
   return withEmptyDatabase(engine, async (url) => {
-    const db = await connectDatabase(url, { times: migrationTimes });
+    const db = await connectDatabase(url, { times: migrationTimes() });
     try {
       await work(db, url);
     } finally {
@@ -151,7 +151,7 @@ onEachEngine('migrations', (engine) => {
   test('of six concurrent callers run each step once, also a step outside of the transaction', () =>
     withConnection(engine, async (db, url) => {
       const all = await Promise.all(
-        Array.from({ length: 5 }, () => connectDatabase(url, { times: migrationTimes })),
+        Array.from({ length: 5 }, () => connectDatabase(url, { times: migrationTimes() })),
       );
       const done = await Promise.all([db, ...all].map((one) => migrate(one, modules(first, index, second))));
       // Another instance may go on after the step outside of the transaction.

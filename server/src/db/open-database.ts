@@ -23,8 +23,9 @@ export function sqlitePath(url: string): string | undefined {
   return url.startsWith(sqlitePrefix) ? resolve(url.slice(sqlitePrefix.length)) : undefined;
 }
 
-/** How the database is connected to; the options of the same names have the details. SQLite ignores them. */
+/** How the database is connected to. */
 export interface ConnectionOptions {
+  /** The option of this name. SQLite ignores it, and the next one. */
   readonly databasePooler?: Pooler;
   readonly databaseConnections?: number;
   /** Default: `serviceTimes`. */
@@ -102,7 +103,10 @@ export async function migrateDatabase(
   modules: readonly MigratedModule[],
   connection: ConnectionOptions = {},
 ): Promise<string[]> {
-  const database = await connectOwnDatabase(url, modules, { ...connection, times: migrationTimes });
+  const database = await connectOwnDatabase(url, modules, {
+    ...connection,
+    times: migrationTimes(connection.times),
+  });
   try {
     return await migrate(database, modules);
   } finally {

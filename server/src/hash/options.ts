@@ -32,8 +32,8 @@ export interface HasherOptions {
 }
 
 /**
- * For a command, which has no requests that must run first, and no connection that would be closed: a hash may take its
- * time, also next to busy programs.
+ * For a command, which has no requests that must run first, and no client that would give up: a hash may take its time, also
+ * next to busy programs.
  */
 export const patientHashing: HasherOptions = {
   niceness: 0,

@@ -62,7 +62,7 @@ export async function openServiceWith(options: ServiceOptions, overrides: Overri
   for (const warning of configuration.warnings) log.warn({}, warning);
   const service = await buildService(
     configuration,
-    await openDatabase(url, migratedModules, configuration.options),
+    await openDatabase(url, migratedModules, { ...configuration.options, times: overrides.databaseTimes }),
     log,
     overrides,
   );

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import type { CoreOptions } from '../config/options.ts';
 import { connectDatabase, sqlitePath } from '../db/open-database.ts';
+import type { DatabaseTimes } from '../db/database-times.ts';
 import { DatabaseRefused } from '../db/database.ts';
 import { checkExistingFile } from '../db/sqlite/sqlite-file.ts';
 import { readKeys } from '../keys/open-keyring.ts';
@@ -59,11 +60,11 @@ export function isCreatedByStart(path: string): boolean {
  * Checks address, database and keys.
  * @throws {CommandError} if the service cannot start; it lists every reason.
  */
-export async function requireStartable(options: CoreOptions): Promise<void> {
+export async function requireStartable(options: CoreOptions, times?: DatabaseTimes): Promise<void> {
   const { host, port } = options;
   const faults = [
     (await findAddressFault(host, port))?.says,
-    await faultOf(() => checkDatabase(options)),
+    await faultOf(() => checkDatabase(options, times)),
     await faultOf(() => requireFirstKeys(options)),
   ].filter((fault) => fault !== undefined);
   if (faults.length > 1) throw new CommandError(`The service cannot start:\n  - ${faults.join('\n  - ')}`);
@@ -85,9 +86,9 @@ async function faultOf(check: () => void | Promise<void>): Promise<string | unde
   }
 }
 
-async function checkDatabase(options: CoreOptions): Promise<void> {
+async function checkDatabase(options: CoreOptions, times?: DatabaseTimes): Promise<void> {
   const path = sqlitePath(options.databaseUrl);
-  if (path === undefined) await (await connectDatabase(options.databaseUrl, options)).close();
+  if (path === undefined) await (await connectDatabase(options.databaseUrl, { ...options, times })).close();
   else if (existsSync(path)) checkExistingFile(path);
   else requireNewDatabase(path);
 }

@@ -43,7 +43,8 @@ describe('account enumeration by time', () => {
         ? (['confirmed', route.name === 'login' ? 'disabled' : 'unconfirmed'] as const)
         : accountKinds;
       await timeRoute(service, route, emailOf, { kinds, rounds: 5 });
-      // Other load can make one measurement differ, but not each of several.
+      // Other load affects one measurement, a hash that is left out affects all. account-enumeration.long.ts has the true
+      // bound, and measures once.
       let unlike: Differences = [];
       for (let measured = 0; measured === 0 || (unlike.length > 0 && measured < 4); measured += 1) {
         const differences = compareTimes(

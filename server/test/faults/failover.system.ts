@@ -30,7 +30,7 @@ class SignIns {
   #sent = 0;
 
   constructor(baseUrl: string) {
-    this.#timer = setInterval(() => this.#running.push(this.#signIn(baseUrl)), 1000 / perSecond);
+    this.#timer = setInterval(() => this.#running.push(this.#signIn(baseUrl)), 1000 / perSecond).unref();
   }
 
   async #signIn(baseUrl: string): Promise<void> {

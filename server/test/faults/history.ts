@@ -78,10 +78,15 @@ export class History {
   /** Resolves when this many more actions were acknowledged. */
   async progress(actions: number): Promise<void> {
     const wanted = this.acknowledged + actions;
-    await eventually(
-      () => `${wanted} acknowledged actions, of which there are ${this.acknowledged}`,
-      () => this.acknowledged >= wanted,
-    );
+    try {
+      await eventually(
+        () => `${wanted} acknowledged actions, of which there are ${this.acknowledged}`,
+        () => this.acknowledged >= wanted,
+      );
+    } catch (error) {
+      this.#isStopped = true; // else the clients would keep the process of the test alive
+      throw error;
+    }
   }
 
   /** Lets the clients finish their current requests. */

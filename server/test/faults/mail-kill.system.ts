@@ -5,11 +5,9 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { minuteMs } from '../../src/kit/clock.ts';
-import { migratedModules } from '../../src/app/migrations.ts';
-import { openDatabase } from '../../src/db/open-database.ts';
 import { listMails, type MailRow } from '../../src/mail/store.ts';
 import type { Database } from '../../src/db/database.ts';
-import { onEachEngine, type EngineName } from '../support/engines.ts';
+import { openPatiently, onEachEngine, type EngineName } from '../support/engines.ts';
 import { eventually } from '../support/eventually.ts';
 import { tokenIn } from '../support/mail-box.ts';
 import { startMailCatcher, type CaughtMail, type SilentStep } from '../support/mail-catcher.ts';
@@ -70,13 +68,14 @@ async function killAt(t: TestContext, engine: EngineName, step: SilentStep): Pro
 
   catcher.silentAt = undefined;
   const second = await start(withMail);
-  const database = await openDatabase(environment['DATABASE_URL'] ?? '', migratedModules);
+  const database = await openPatiently(environment['DATABASE_URL'] ?? '');
   try {
     const rowOf = async (email: string): Promise<MailRow | undefined> =>
       (await listMails(database, 10)).find(({ recipient }) => recipient === email);
     const isSent = async (email: string): Promise<boolean> =>
       ((await rowOf(email))?.sent_at ?? null) !== null;
     const attemptsOf = async (email: string): Promise<number | undefined> => (await rowOf(email))?.tries;
+    assert.equal((await rowOf(claimed))?.last_error, null, 'the conversation lasted until the kill');
     await eventually('the unclaimed mail is sent', () => isSent(waiting));
     assert.equal(await attemptsOf(claimed), 1, 'a claimed mail is not claimed again during its lease');
     assert.equal(await letLeasePass(database), 1);

@@ -16,7 +16,7 @@ import { freshDatabase, openPatiently, type FreshDatabase } from '../support/eng
 
 /** Steps of a conversation, by the client's last command. */
 const steps = ['greeting', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'end of data'] as const;
-/** The service itself waits longer, in milliseconds. */
+/** The service itself waits at least this long, in milliseconds. */
 const defaultMs = 10_000;
 type Step = (typeof steps)[number];
 type Fault = 'hangs' | 'drops' | 421 | 451 | 550;

@@ -97,7 +97,7 @@ onEachEngine('a running older instance', (engine) => {
         HASH_THREADS: '1',
       };
       const instance = await startOlder(folder ?? '', environment);
-      const database = await connectDatabase(url, { times: migrationTimes });
+      const database = await connectDatabase(url, { times: migrationTimes() });
       try {
         const visitors = Array.from({ length: users }, () => new Visitor(instance));
         const forEachVisitor = async (work: (visitor: Visitor) => Promise<void>): Promise<void> =>

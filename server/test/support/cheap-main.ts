@@ -1,4 +1,4 @@
-// The program `bienvenue` with cheap hashes, and with its own limits of waiting.
+// The program `bienvenue` with cheap hashes, and with the limits of the real one for its database and its clients.
 import { run } from '../../src/cli/cli.ts';
 import { Hasher } from '../../src/hash/hasher.ts';
 import { cheapHashing } from './hashing.ts';

@@ -14,7 +14,7 @@ export interface Exchange {
 }
 
 /** Longest wait, in milliseconds, for a service that sends nothing: more than any reply takes on a busy machine. */
-const patienceMs = 30_000;
+const patienceMs = 60_000;
 
 /** Sends the bytes on a new connection and reads until the service closes it, or has been silent for too long. */
 export function exchange(port: number, bytes: string | Buffer): Promise<Exchange> {

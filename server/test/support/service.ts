@@ -135,11 +135,11 @@ export interface ServiceProcess {
 
 /**
  * The program with cheap hashes, which waits a minute for its database and for its clients. Next to busy programs the hashing
- * threads of the real one, which have the lowest priority, can get no core for six seconds, and PostgreSQL no connection in
- * three: it then answers 503.
+ * threads of the real one, which have the lowest priority, can get no core for six seconds, and a request no connection to
+ * PostgreSQL for three: it then answers 503.
  */
 const patientMain = fileURLToPath(new URL('patient-main.ts', import.meta.url));
-/** The same with the limits of the real one, for tests of databases and clients that do not respond. */
+/** The same with the limits of the real one for both, for tests of databases and clients that do not respond. */
 export const cheapMain: string = fileURLToPath(new URL('cheap-main.ts', import.meta.url));
 /** The program as users run it. */
 export const realMain: string = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

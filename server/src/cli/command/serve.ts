@@ -29,7 +29,7 @@ export function serveCommand({ environment, overrides = {} }: CommandContext): C
       const log = await createLog({ level: logLevel, pretty });
       for (const warning of configuration.warnings) log.warn({}, warning);
       becomeOwner(configuration.options);
-      await requireStartable(configuration.options);
+      await requireStartable(configuration.options, overrides.databaseTimes);
 
       const opening = { ...configuration.options, times: overrides.databaseTimes, isExamined: true };
       const service = await buildService(

@@ -367,6 +367,16 @@ describe('statements of PostgreSQL', () => {
       );
     }));
 
+  test('are limited as docs/guides/deploy.md says', () => {
+    assert.deepEqual(serviceTimes, {
+      statementMs: 3000,
+      queryMs: 3500,
+      connectMs: 3000,
+      connectToOneOfManyMs: 1000,
+      lockMs: 5000,
+    });
+  });
+
   test('are limited in time by the server, unless they migrate', () =>
     withDatabase('postgres', async (_, url) => {
       const limitsOf = (of: Database): Promise<{ statement: string; idle: string }[]> =>
@@ -378,7 +388,7 @@ describe('statements of PostgreSQL', () => {
         );
       for (const [times, limit] of [
         [serviceTimes, '3s'],
-        [migrationTimes, '0'],
+        [migrationTimes(), '0'],
       ] as const) {
         const db = await connectDatabase(url, { times });
         assert.deepEqual(await limitsOf(db), [{ statement: limit, idle: limit }]);

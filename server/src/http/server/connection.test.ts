@@ -167,37 +167,41 @@ test('allows thirty-two pending requests on one connection, repeatedly, and clos
   assert.match(many.read(), /^HTTP[^]*?\r\n\r\nlate/);
 });
 
-test('a stop finishes pending requests, rejects new ones, and closes every connection', async (t) => {
-  const { app, hooks, open, release } = await serve(t, patientTimes);
-  const pending = open();
-  const idle = open();
-  const silent = open();
-  const half = open();
-  pending.socket.write(get('/late'));
-  idle.socket.write(get('/'));
-  half.socket.write('GET / HTTP/1.1\r\nHo');
-  await untilRead(idle, /at once$/);
+test(
+  'a stop finishes pending requests, rejects new ones, and closes every connection',
+  { timeout: goneMs },
+  async (t) => {
+    const { app, hooks, open, release } = await serve(t, patientTimes);
+    const pending = open();
+    const idle = open();
+    const silent = open();
+    const half = open();
+    pending.socket.write(get('/late'));
+    idle.socket.write(get('/'));
+    half.socket.write('GET / HTTP/1.1\r\nHo');
+    await untilRead(idle, /at once$/);
 
-  hooks.isClosed = true;
-  const next = open();
-  next.socket.write(get('/'));
-  await next.closed;
-  assert.match(next.read(), /^HTTP\/1\.1 503 /);
-  assert.match(next.read(), /\r\nconnection: close\r\n/i);
-  assert.match(next.read(), /\r\nretry-after: 1\r\n/i);
-  assert.match(next.read(), /"code":"unavailable"/);
+    hooks.isClosed = true;
+    const next = open();
+    next.socket.write(get('/'));
+    await next.closed;
+    assert.match(next.read(), /^HTTP\/1\.1 503 /);
+    assert.match(next.read(), /\r\nconnection: close\r\n/i);
+    assert.match(next.read(), /\r\nretry-after: 1\r\n/i);
+    assert.match(next.read(), /"code":"unavailable"/);
 
-  const closed = app.close();
-  await idle.closed;
-  await silent.closed;
-  half.socket.write('st: localhost\r\n\r\n');
-  await half.closed;
-  assert.match(half.read(), /^HTTP\/1\.1 503 /);
-  release();
-  await pending.closed;
-  assert.match(pending.read(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*late$/);
-  await closed;
-});
+    const closed = app.close();
+    await idle.closed;
+    await silent.closed;
+    half.socket.write('st: localhost\r\n\r\n');
+    await half.closed;
+    assert.match(half.read(), /^HTTP\/1\.1 503 /);
+    release();
+    await pending.closed;
+    assert.match(pending.read(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*late$/);
+    await closed;
+  },
+);
 
 /** A twentieth of the time limits of the service, or less. */
 const shortTimes: ConnectionTimes = {
@@ -270,7 +274,8 @@ test(
   },
 );
 
-test('the time limits disconnect a slow sender within 15 seconds', () => {
-  const { requestMs, headersMs, checkMs } = connectionTimes;
+test('the time limits disconnect a slow sender within 15 seconds, and a slow reader within 20', () => {
+  const { requestMs, headersMs, checkMs, stillMs } = connectionTimes;
   assert.ok(Math.max(requestMs, headersMs) + checkMs <= 15_000);
+  assert.ok(2 * stillMs <= 20_000, 'Node.js waits twice as long while it writes');
 });

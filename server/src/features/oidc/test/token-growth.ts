@@ -133,7 +133,7 @@ export function declareTokenGrowth({ tokens, longestMs }: TokenGrowth): void {
       const now = site.service.clock.now();
       ends = now + hourMs;
       await site.application({ id: 'app-filled' });
-      const db = await connectDatabase(site.service.url, { times: migrationTimes }); // analyzing the tables takes seconds
+      const db = await connectDatabase(site.service.url, { times: migrationTimes() }); // analyzing the tables takes seconds
       await fill(db, { count: tokens, now, ends });
       await db.close();
     });
