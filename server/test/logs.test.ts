@@ -86,8 +86,8 @@ describe('the log', () => {
     const rejected = statuses.filter((status) => status === 429).length;
     assert.ok(rejected > 300);
     await pause(1100);
-    // The next rejection logs the number of those before. After six seconds a request is allowed again.
     const seconds = (performance.now() - begun) / 1000;
+    // The next rejection logs the number of those before. After six seconds a request is allowed again.
     while ((await refused()) !== 429);
     const count = (): { logged: number; counted: number } => {
       const parsed = flooded.lines.map((line) => JSON.parse(line) as Line);

@@ -7,15 +7,14 @@ import { existsSync } from 'node:fs';
 import { chmod, chown, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { engineNames } from './engines.ts';
+import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import type { Owner } from './running-service.ts';
 
 const run = promisify(execFile);
-const startMs = 60_000;
 
 /** An installation of PostgreSQL: the oldest and the newest that the service is tested on. */
 export interface Installation {
@@ -178,24 +177,23 @@ export async function onServer(url: string, text: string): Promise<Record<string
 }
 
 async function answers(url: string): Promise<void> {
-  for (const until = Date.now() + startMs; ; await pause(50)) {
-    try {
-      await onServer(url, 'select 1');
-      return;
-    } catch (error) {
-      if (Date.now() > until) throw error;
-    }
-  }
+  let fault: unknown;
+  const answer = (): Promise<boolean> =>
+    onServer(url, 'select 1').then(
+      () => true,
+      (error: unknown) => {
+        fault = error;
+        return false;
+      },
+    );
+  await eventually(() => `an answer of PostgreSQL: ${String(fault)}`, answer);
 }
 
 /** Resolves when a synchronous standby follows the server. */
 async function follows(url: string): Promise<void> {
-  for (const until = Date.now() + startMs; ; await pause(50)) {
-    const rows = await onServer(
-      url,
-      `select 1 from pg_stat_replication where sync_state in ('sync', 'quorum')`,
-    );
-    if (rows.length > 0) return;
-    if (Date.now() > until) throw new Error('The standby does not follow the primary');
-  }
+  const standby = `select 1 from pg_stat_replication where sync_state in ('sync', 'quorum')`;
+  await eventually(
+    'a standby that follows the primary',
+    async () => (await onServer(url, standby)).length > 0,
+  );
 }
